@@ -1,0 +1,344 @@
+"""What the panel asks of a cluster, and the typed, immutable snapshots it gets.
+
+Every figure is in base units: bytes, seconds, fractions of one (cpu). None means "not told", which
+is different from zero. Field names follow the Proxmox VE API where the field has a name there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from hapanel.kernel.names import GuestType, Upid
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all snapshots."""
+
+
+class NodeState(Struct):
+    """One node out of /cluster/resources, joined with /cluster/status."""
+
+    name: str
+    online: bool
+    status: str = "unknown"
+    node_id: int | None = None
+    ip: str | None = None
+    cpu: float | None = None
+    maxcpu: int | None = None
+    mem: int | None = None
+    maxmem: int | None = None
+    disk: int | None = None
+    maxdisk: int | None = None
+    uptime: int | None = None
+    hastate: str | None = None
+
+
+class GuestState(Struct):
+    """One guest out of /cluster/resources. `status` is Proxmox's word, `name` may be missing."""
+
+    vmid: int
+    type: GuestType
+    node: str
+    status: str
+    name: str | None = None
+    hastate: str | None = None
+    lock: str | None = None
+    tags: str = ""
+    template: bool = False
+    cpu: float | None = None
+    maxcpu: float | None = None
+    mem: int | None = None
+    maxmem: int | None = None
+    maxdisk: int | None = None
+    uptime: int | None = None
+    netin: int | None = None
+    netout: int | None = None
+
+
+class StorageState(Struct):
+    """One storage on one node out of /cluster/resources."""
+
+    storage: str
+    node: str
+    type: str = ""
+    status: str = "unknown"
+    shared: bool = False
+    content: str = ""
+    used: int | None = None
+    total: int | None = None
+
+
+class Resources(Struct):
+    """One whole /cluster/resources answer, decoded."""
+
+    nodes: tuple[NodeState, ...]
+    guests: tuple[GuestState, ...]
+    storages: tuple[StorageState, ...]
+
+
+class ResourcesAnswer(Struct):
+    """`resources` is None when the body is the very same as at the last call (same digest)."""
+
+    digest: bytes
+    resources: Resources | None
+
+
+class Membership(Struct):
+    """/cluster/status: who is a member, as the answering node sees it."""
+
+    cluster_name: str | None
+    quorate: bool | None
+    version: int | None
+    nodes: tuple[NodeState, ...]
+    local_node: str | None
+
+
+class HaService(Struct):
+    """One HA resource as the HA manager sees it (ha/status/current)."""
+
+    sid: str
+    node: str | None
+    state: str
+    crm_state: str | None = None
+    request_state: str | None = None
+    max_restart: int | None = None
+    max_relocate: int | None = None
+    failback: bool | None = None
+    group: str | None = None
+    comment: str | None = None
+
+
+class LrmState(Struct):
+    """One node's local resource manager: active, idle, wait_for_agent_lock, maintenance ..."""
+
+    node: str
+    state: str
+    dead: bool
+    text: str
+    timestamp: datetime | None = None
+
+
+class HaStatus(Struct):
+    """/cluster/ha/status/current. `quorate` is its quorum row, which never flickers."""
+
+    quorate: bool | None
+    quorum_text: str
+    manager_node: str | None
+    manager_state: str | None
+    armed_state: str | None
+    lrms: tuple[LrmState, ...]
+    services: tuple[HaService, ...]
+
+
+class HaRule(Struct):
+    """One HA rule (PVE 9): node-affinity or resource-affinity."""
+
+    rule: str
+    type: str
+    resources: tuple[str, ...]
+    nodes: tuple[str, ...] = ()
+    affinity: str | None = None
+    strict: bool = False
+    disabled: bool = False
+    comment: str | None = None
+    errors: str | None = None
+
+
+class NodeVotes(Struct):
+    """One node of /cluster/config/nodes: its votes in corosync's configuration."""
+
+    name: str
+    node_id: int | None
+    votes: int
+
+
+class QDevice(Struct):
+    """/cluster/config/qdevice: a vote from outside; `voting` is what it adds right now."""
+
+    configured: bool
+    connected: bool | None = None
+    votes: int = 0
+    text: str = ""
+
+
+class Task(Struct):
+    """One entry of a task list. `running` tasks have neither end nor exit status."""
+
+    upid: Upid
+    running: bool
+    ended_at: datetime | None = None
+    exit_status: str | None = None
+
+
+class LogLine(Struct):
+    """One line of a task log, `n` counted from 1 as Proxmox does."""
+
+    n: int
+    text: str
+
+
+class TaskLog(Struct):
+    """The lines from the asked start on, and how many lines the log has by now."""
+
+    lines: tuple[LogLine, ...]
+    total: int
+
+
+class StorageConfig(Struct):
+    """One entry of /storage: what an administrator declared."""
+
+    storage: str
+    type: str
+    shared: bool
+    content: str
+    vgname: str | None = None
+    nodes: tuple[str, ...] = ()
+    disabled: bool = False
+
+
+class GuestDisk(Struct):
+    """One disk, mount point, CD or unused volume of a guest's configuration."""
+
+    key: str
+    volume: str
+    storage: str | None
+    size: int | None = None
+    is_cdrom: bool = False
+    is_unused: bool = False
+
+
+class GuestConfig(Struct):
+    """What a migration or a recovery of the guest depends on, from its configuration."""
+
+    disks: tuple[GuestDisk, ...]
+    passthrough: tuple[str, ...] = ()
+    onboot: bool = False
+    digest: str | None = None
+
+
+class MigratePreconditions(Struct):
+    """GET .../migrate of QEMU and (PVE 9) LXC guests in one form.
+
+    `not_allowed` maps a node to Proxmox's reasons, worded for people.
+    """
+
+    running: bool
+    allowed_nodes: tuple[str, ...]
+    not_allowed: Mapping[str, tuple[str, ...]]
+    local_disks: tuple[str, ...] = ()
+    local_resources: tuple[str, ...] = ()
+
+
+class MigrateOptions(Struct):
+    """What a migrate call is sent with; None leaves the choice to Proxmox."""
+
+    target: str
+    online: bool = False
+    restart: bool = False
+    with_local_disks: bool = False
+    target_storage: str | None = None
+    bandwidth_limit: int | None = None  # KiB/s
+
+
+class ClusterGateway(Protocol):
+    """One Proxmox VE cluster through whichever of its addresses answers.
+
+    Every method raises a `hapanel.ports.errors.ClusterError`. Reads may fail over to another
+    address and be repeated; writes are sent exactly once.
+    """
+
+    @property
+    def answered_by(self) -> str | None:
+        """The base URL that gave the last good answer."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """How many requests were sent upstream so far (for the benchmark and the settings page)."""
+        ...
+
+    def version(self) -> str: ...
+    def membership(self) -> Membership: ...
+    def resources(self, known_digest: bytes | None = None) -> ResourcesAnswer: ...
+    def ha_status(self) -> HaStatus: ...
+    def ha_services(self) -> tuple[HaService, ...]:
+        """/cluster/ha/resources: the configured resources with max_restart, failback, comment."""
+        ...
+
+    def ha_rules(self) -> tuple[HaRule, ...]: ...
+    def votes(self) -> tuple[NodeVotes, ...]: ...
+    def qdevice(self) -> QDevice: ...
+    def storages(self) -> tuple[StorageConfig, ...]: ...
+    def permissions(self) -> Mapping[str, Mapping[str, bool]]:
+        """Own rights: path -> privilege -> whether it propagates."""
+        ...
+
+    def tasks(self) -> tuple[Task, ...]:
+        """/cluster/tasks: running ones and the last finished ones of each node."""
+        ...
+
+    def node_tasks(
+        self, node: str, *, vmid: int, task_type: str, since: datetime
+    ) -> tuple[Task, ...]:
+        """Tasks of one node, running and finished, that match; newest first."""
+        ...
+
+    def task_status(self, upid: Upid) -> Task: ...
+    def task_log(self, upid: Upid, start: int = 0) -> TaskLog: ...
+    def stop_task(self, upid: Upid) -> None: ...
+    def guest_config(self, node: str, guest_type: GuestType, vmid: int) -> GuestConfig: ...
+    def guest_lock(self, node: str, guest_type: GuestType, vmid: int) -> str | None:
+        """The lock in status/current; NoSuchGuest when the guest is not on that node."""
+        ...
+
+    def migrate_preconditions(
+        self, node: str, guest_type: GuestType, vmid: int
+    ) -> MigratePreconditions | None:
+        """None where the method does not exist (containers before PVE 9)."""
+        ...
+
+    def migrate(
+        self, node: str, guest_type: GuestType, vmid: int, options: MigrateOptions
+    ) -> Upid: ...
+
+    def close(self) -> None: ...
+
+
+class Credentials(Struct):
+    """How to sign in: an API token, or user and password for a ticket. Never in a repr."""
+
+    token_id: str | None = None
+    token_secret: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.token_id or self.username!r}, secret hidden)"
+
+
+class Endpoint(Struct):
+    """Where and how a cluster is reached: addresses in order of preference, and what to trust.
+
+    Exactly one trust is used: `ca_pem`, or `fingerprints` (SHA-256 of the leaf, per address or
+    under "*"). Without either nothing is sent.
+    """
+
+    addresses: Sequence[str]
+    credentials: Credentials
+    ca_pem: str | None = None
+    fingerprints: Mapping[str, str] = {}
+
+
+class SeenCertificate(Struct):
+    """The certificate an address showed when it was asked for the first time."""
+
+    address: str
+    fingerprint: str
+    subject: str
+    issuer: str
+    not_after: datetime
+    matches_ca: bool | None = None
