@@ -11,7 +11,8 @@ def parse_bytes(text: str) -> int:
     number, _, unit = text.strip().partition(" ")
     if unit not in _UNITS:
         raise ValueError(f"not a size: {text!r}")
-    return round(float(number) * 1024 ** _UNITS.index(unit))
+    factor: int = 1024 ** _UNITS.index(unit)
+    return round(float(number) * factor)
 
 
 def format_bytes(size: float) -> str:

@@ -19,7 +19,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all snapshots."""
 
 
-class NodeState(Struct):
+class NodeState(Struct, frozen=True, kw_only=True):
     """One node out of /cluster/resources, joined with /cluster/status."""
 
     name: str
@@ -37,7 +37,7 @@ class NodeState(Struct):
     hastate: str | None = None
 
 
-class GuestState(Struct):
+class GuestState(Struct, frozen=True, kw_only=True):
     """One guest out of /cluster/resources. `status` is Proxmox's word, `name` may be missing."""
 
     vmid: int
@@ -59,7 +59,7 @@ class GuestState(Struct):
     netout: int | None = None
 
 
-class StorageState(Struct):
+class StorageState(Struct, frozen=True, kw_only=True):
     """One storage on one node out of /cluster/resources."""
 
     storage: str
@@ -72,7 +72,7 @@ class StorageState(Struct):
     total: int | None = None
 
 
-class Resources(Struct):
+class Resources(Struct, frozen=True, kw_only=True):
     """One whole /cluster/resources answer, decoded."""
 
     nodes: tuple[NodeState, ...]
@@ -80,14 +80,14 @@ class Resources(Struct):
     storages: tuple[StorageState, ...]
 
 
-class ResourcesAnswer(Struct):
+class ResourcesAnswer(Struct, frozen=True, kw_only=True):
     """`resources` is None when the body is the very same as at the last call (same digest)."""
 
     digest: bytes
     resources: Resources | None
 
 
-class Membership(Struct):
+class Membership(Struct, frozen=True, kw_only=True):
     """/cluster/status: who is a member, as the answering node sees it."""
 
     cluster_name: str | None
@@ -97,7 +97,7 @@ class Membership(Struct):
     local_node: str | None
 
 
-class HaService(Struct):
+class HaService(Struct, frozen=True, kw_only=True):
     """One HA resource as the HA manager sees it (ha/status/current)."""
 
     sid: str
@@ -112,7 +112,7 @@ class HaService(Struct):
     comment: str | None = None
 
 
-class LrmState(Struct):
+class LrmState(Struct, frozen=True, kw_only=True):
     """One node's local resource manager: active, idle, wait_for_agent_lock, maintenance ..."""
 
     node: str
@@ -122,7 +122,7 @@ class LrmState(Struct):
     timestamp: datetime | None = None
 
 
-class HaStatus(Struct):
+class HaStatus(Struct, frozen=True, kw_only=True):
     """/cluster/ha/status/current. `quorate` is its quorum row, which never flickers."""
 
     quorate: bool | None
@@ -134,7 +134,7 @@ class HaStatus(Struct):
     services: tuple[HaService, ...]
 
 
-class HaRule(Struct):
+class HaRule(Struct, frozen=True, kw_only=True):
     """One HA rule (PVE 9): node-affinity or resource-affinity."""
 
     rule: str
@@ -148,7 +148,7 @@ class HaRule(Struct):
     errors: str | None = None
 
 
-class NodeVotes(Struct):
+class NodeVotes(Struct, frozen=True, kw_only=True):
     """One node of /cluster/config/nodes: its votes in corosync's configuration."""
 
     name: str
@@ -156,7 +156,7 @@ class NodeVotes(Struct):
     votes: int
 
 
-class QDevice(Struct):
+class QDevice(Struct, frozen=True, kw_only=True):
     """/cluster/config/qdevice: a vote from outside; `voting` is what it adds right now."""
 
     configured: bool
@@ -165,7 +165,7 @@ class QDevice(Struct):
     text: str = ""
 
 
-class Task(Struct):
+class Task(Struct, frozen=True, kw_only=True):
     """One entry of a task list. `running` tasks have neither end nor exit status."""
 
     upid: Upid
@@ -174,21 +174,21 @@ class Task(Struct):
     exit_status: str | None = None
 
 
-class LogLine(Struct):
+class LogLine(Struct, frozen=True, kw_only=True):
     """One line of a task log, `n` counted from 1 as Proxmox does."""
 
     n: int
     text: str
 
 
-class TaskLog(Struct):
+class TaskLog(Struct, frozen=True, kw_only=True):
     """The lines from the asked start on, and how many lines the log has by now."""
 
     lines: tuple[LogLine, ...]
     total: int
 
 
-class StorageConfig(Struct):
+class StorageConfig(Struct, frozen=True, kw_only=True):
     """One entry of /storage: what an administrator declared."""
 
     storage: str
@@ -200,7 +200,7 @@ class StorageConfig(Struct):
     disabled: bool = False
 
 
-class GuestDisk(Struct):
+class GuestDisk(Struct, frozen=True, kw_only=True):
     """One disk, mount point, CD or unused volume of a guest's configuration."""
 
     key: str
@@ -211,7 +211,7 @@ class GuestDisk(Struct):
     is_unused: bool = False
 
 
-class GuestConfig(Struct):
+class GuestConfig(Struct, frozen=True, kw_only=True):
     """What a migration or a recovery of the guest depends on, from its configuration."""
 
     disks: tuple[GuestDisk, ...]
@@ -220,7 +220,7 @@ class GuestConfig(Struct):
     digest: str | None = None
 
 
-class MigratePreconditions(Struct):
+class MigratePreconditions(Struct, frozen=True, kw_only=True):
     """GET .../migrate of QEMU and (PVE 9) LXC guests in one form.
 
     `not_allowed` maps a node to Proxmox's reasons, worded for people.
@@ -233,7 +233,7 @@ class MigratePreconditions(Struct):
     local_resources: tuple[str, ...] = ()
 
 
-class MigrateOptions(Struct):
+class MigrateOptions(Struct, frozen=True, kw_only=True):
     """What a migrate call is sent with; None leaves the choice to Proxmox."""
 
     target: str
@@ -308,7 +308,7 @@ class ClusterGateway(Protocol):
     def close(self) -> None: ...
 
 
-class Credentials(Struct):
+class Credentials(Struct, frozen=True, kw_only=True):
     """How to sign in: an API token, or user and password for a ticket. Never in a repr."""
 
     token_id: str | None = None
@@ -320,7 +320,7 @@ class Credentials(Struct):
         return f"Credentials({self.token_id or self.username!r}, secret hidden)"
 
 
-class Endpoint(Struct):
+class Endpoint(Struct, frozen=True, kw_only=True):
     """Where and how a cluster is reached: addresses in order of preference, and what to trust.
 
     Exactly one trust is used: `ca_pem`, or `fingerprints` (SHA-256 of the leaf, per address or
@@ -333,7 +333,7 @@ class Endpoint(Struct):
     fingerprints: Mapping[str, str] = {}
 
 
-class SeenCertificate(Struct):
+class SeenCertificate(Struct, frozen=True, kw_only=True):
     """The certificate an address showed when it was asked for the first time."""
 
     address: str

@@ -1,0 +1,199 @@
+"""Reading HAPANEL_* variables strictly: a wrong or misspelt one stops the start with a remedy."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+PREFIX = "HAPANEL_"
+# Read by other programs of the project (./panel, the command line), not by the settings.
+ELSEWHERE = frozenset({"HAPANEL_TOKEN_SECRET"})
+
+
+class SettingRefused(SystemExit):
+    """A setting that cannot be used; ends the program with cause and remedy."""
+
+    def __init__(self, name: str, because: str, remedy: str) -> None:
+        super().__init__(f"{name}: {because} {remedy} (docs/settings.md)")
+
+
+class Environment:
+    """The HAPANEL_* part of the process's environment. Remembers which names were declared."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self.declared: set[str] = set()
+
+    def _read(self, name: str) -> str | None:
+        self.declared.add(name)
+        return self._variables.get(name)
+
+    def text(self, name: str, default: str) -> str:
+        return self._read(name) or default
+
+    def choice(self, name: str, default: str, allowed: Sequence[str]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            raise SettingRefused(name, f"{value!r} is not known.", f"Use one of {allowed}.")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._read(name)
+        if value is None or value == "":
+            return default
+        if value.lower() not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+            raise SettingRefused(name, f"{value!r} is neither yes nor no.", "Use 1 or 0.")
+        return value.lower() in {"1", "true", "yes", "on"}
+
+    def number(self, name: str, default: int, *, least: int) -> int:
+        value = self._read(name)
+        if value is None or value == "":
+            return default
+        if not value.isdigit() or int(value) < least:
+            raise SettingRefused(
+                name, f"{value!r} will not do.", f"Use a whole number from {least} on."
+            )
+        return int(value)
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        value = self._read(name)
+        if value is None:
+            return default
+        return [word.strip() for word in value.split(",") if word.strip()]
+
+    def secret_text(self, name: str, default: str) -> str:
+        """A value that may hold a password: from NAME, or from the file that NAME_FILE names."""
+        value, file = self._read(name), self._read(f"{name}_FILE")
+        if value and file:
+            raise SettingRefused(name, f"{name} and {name}_FILE are both set.", "Keep one of them.")
+        if file:
+            return _content(f"{name}_FILE", Path(file))
+        return value or default
+
+    def secret(self, name: str, *, generated_in: Path) -> str:
+        """A secret; when none is given, one is made once and kept in a file only we can read."""
+        value = self.secret_text(name, "")
+        return value or _generated(name, generated_in)
+
+    def secrets(self, name: str, *, generated_in: Path) -> list[str]:
+        """Comma-separated secrets, the first one is the current one."""
+        value = self.secret(name, generated_in=generated_in)
+        found = [word.strip() for word in value.split(",") if word.strip()]
+        short = [word for word in found if len(word) < 32]
+        if short:
+            raise SettingRefused(
+                name, "a key is shorter than 32 characters.", "Make keys with: openssl rand -hex 32"
+            )
+        return found
+
+    def refuse_unknown(self) -> None:
+        """A misspelt variable would silently do nothing; better to stop."""
+        known = self.declared | ELSEWHERE
+        for name in sorted(self._variables):
+            if name.startswith(PREFIX) and name not in known:
+                raise SettingRefused(name, "no such setting.", "Correct the name or remove it.")
+
+
+def _content(name: str, file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingRefused(
+            name, f"{file} cannot be read ({error.strerror}).", "Correct the path or its rights."
+        ) from None
+
+
+def _generated(name: str, file: Path) -> str:
+    """Made with O_EXCL, so that processes which start together agree on one secret."""
+    if not file.exists():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draft = file.with_name(f"{file.name}.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(32))
+            try:
+                os.link(draft, file)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        except OSError as error:
+            raise SettingRefused(
+                name,
+                f"not set, and {file} cannot be written ({error.strerror}).",
+                f"Set {name}.",
+            ) from None
+    return _content(name, file)
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """Django's database settings from sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(parts.path)
+    if parts.scheme in {"postgres", "postgresql"}:
+        options: dict[str, Any] = dict(parse_qsl(parts.query))
+        host = options.pop("host", None) or unquote(parts.hostname or "")
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": host,
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": options,
+        }
+    raise SettingRefused(
+        "HAPANEL_DATABASE_URL",
+        f"the scheme {parts.scheme!r} is not known.",
+        "Use sqlite:///path or postgresql://user:password@host/name.",
+    )
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    # sqlite:///var/x is /var/x; Django creates the file, but not the folder.
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(file),
+        "OPTIONS": {
+            # Without these, writers that upgrade a read lock fail at once: "database is locked".
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+@dataclass(frozen=True)
+class RedisLocations:
+    """One Redis in the spelling of each of its clients, which differ for unix sockets."""
+
+    client_url: str  # redis-py, the cache and redbeat
+    celery_url: str
+
+
+def redis_locations(url: str) -> RedisLocations:
+    """From redis://[:password@]host:port/db or unix:///path/to/socket?db=0."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        db = dict(parse_qsl(parts.query)).get("db", "0")
+        return RedisLocations(
+            client_url=f"unix://{parts.path}?db={db}",
+            celery_url=f"redis+socket://{parts.path}?virtual_host={db}",
+        )
+    if parts.scheme in {"redis", "rediss"}:
+        return RedisLocations(client_url=url, celery_url=url)
+    raise SettingRefused(
+        "HAPANEL_REDIS_URL",
+        f"the scheme {parts.scheme!r} is not known.",
+        "Use redis://host:6379/0 or unix:///path/to/socket.",
+    )
