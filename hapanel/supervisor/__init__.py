@@ -1,0 +1,1 @@
+"""Runs the panel's processes together and restarts what dies. Standard library only."""
