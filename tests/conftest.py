@@ -1,0 +1,35 @@
+"""People and facts that every kind of test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import machine
+
+_skipped_facts: dict[str, int] = {}
+
+
+@pytest.fixture(scope="session")
+def facts() -> Path:
+    """The folder with the recorded facts; tests that need it are skipped where it is absent."""
+    if not machine.FACTS.is_dir():
+        pytest.skip("the recorded facts are not beside this checkout")
+    return machine.FACTS
+
+
+def pytest_report_header() -> list[str]:
+    """Says once which database and whether the recorded facts are used."""
+    there = "there" if machine.FACTS.is_dir() else "absent: tests that need them are skipped"
+    return [f"database: {machine.DATABASE}; recorded facts: {there}"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Counts what was skipped because the recorded facts are absent."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    without_facts = [r for r in skipped if "recorded facts" in str(r.longrepr)]
+    if without_facts:
+        terminalreporter.write_line(
+            f"{len(without_facts)} tests were skipped: the recorded facts are absent"
+        )
