@@ -98,6 +98,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+if DEMO:
+    MIDDLEWARE.insert(0, "hapanel.accounts.demo_door.LoopbackOnlyMiddleware")
 
 ROOT_URLCONF = "hapanel.urls"
 WSGI_APPLICATION = "hapanel.asgi.django_application"

@@ -27,13 +27,14 @@ class User(AbstractUser):
 
     language = models.CharField(max_length=8, blank=True, default="")
     theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.AUTO)
+    time_zone = models.CharField(max_length=64, blank=True, default="")  # "": the panel's
 
     @cached_property
     def role(self) -> Role | None:
         """The highest role among the user's groups; superusers are administrators."""
         if self.is_superuser:
             return Role.ADMINISTRATOR
-        names = set(self.groups.values_list("name", flat=True))
+        names = {group.name for group in self.groups.all()}
         return next((role for role in Role if role.value in names), None)
 
 

@@ -1,0 +1,195 @@
+"""What a fresh demo needs: people with tokens, the lab's cluster, the services behind its guests.
+
+Everything here may run again at any time: the lab makes new keys at each start, so its cluster is
+brought up to date in place, and what people did in the demo stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from django.conf import settings
+
+from hapanel.access import Role
+from hapanel.accounts.models import ApiToken, User
+from hapanel.accounts.roles import give_role, make_groups
+from hapanel.accounts.vault import seal
+from hapanel.helpdesk.models import Service
+from hapanel.kernel.refusal import Refused, gettext_noop, refusal_kind
+from nodes.models import Cluster, Mode, Reach
+
+PASSWORD = "demo"
+PEOPLE = {"ada": Role.ADMINISTRATOR, "oda": Role.OPERATOR, "hal": Role.HELP_DESK}
+# Names of the lab's services as people on campus say them, in English and in Bahasa Indonesia.
+SERVICE_NAMES = {
+    "siakad": ("Academic information system", "Sistem informasi akademik"),
+    "elearning": ("E-learning", "Pembelajaran daring"),
+    "library": ("Library catalogue", "Katalog perpustakaan"),
+    "mail": ("Mail", "Surel"),
+    "website": ("University website", "Situs web universitas"),
+    "repository": ("Research repository", "Repositori penelitian"),
+    "admission": ("Admission of new students", "Penerimaan mahasiswa baru"),
+    "finance": ("Finance", "Keuangan"),
+    "staff": ("Staff information system", "Sistem informasi kepegawaian"),
+    "sso": ("Single sign-on", "Masuk tunggal"),
+    "dns": ("Name service", "Layanan nama"),
+    "journal": ("Journals", "Jurnal"),
+    "storage": ("Cloud storage", "Penyimpanan awan"),
+}
+
+NOT_A_DEMO = refusal_kind(
+    "demo-only",
+    gettext_noop("Demo accounts have a password that everybody knows, and this is no demo."),
+    gettext_noop("Run ./panel demo, which keeps to its own folder and to this machine."),
+)
+NOT_LOOPBACK = refusal_kind(
+    "demo-not-loopback",
+    gettext_noop("%(url)s is not an address of this machine, so it is no lab."),
+    gettext_noop("Add a real cluster with: ./panel manage add_cluster."),
+)
+READY_LINE = refusal_kind(
+    "demo-ready-line",
+    gettext_noop("%(file)s is not the ready line of a lab: %(reason)s"),
+    gettext_noop("Start the lab and hand over the line that it prints."),
+)
+
+
+class LabNode(msgspec.Struct):
+    """A node of the lab and where its API answers."""
+
+    name: str
+    url: str
+
+
+class LabService(msgspec.Struct):
+    """Something that a guest of the lab serves."""
+
+    name: str
+    vmid: int
+    url: str
+
+
+class LabReady(msgspec.Struct):
+    """The line that the lab prints once it answers. `ca` is PEM, or the path of a PEM file."""
+
+    nodes: list[LabNode]
+    ca: str
+    token_id: str
+    token_secret: str
+    services: list[LabService] = []
+    time_scale: float = 1.0
+    cluster: str = "clusterubd"
+
+    @property
+    def ca_pem(self) -> str:
+        return self.ca if self.ca.startswith("-----BEGIN") else Path(self.ca).read_text()
+
+
+def read_ready_line(file: Path) -> LabReady:
+    """The lab's own words. Raises Refused when the file is not such a line, or no loopback lab."""
+    try:
+        ready = msgspec.json.decode(file.read_bytes(), type=LabReady)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Refused(READY_LINE(file=str(file), reason=str(error))) from error
+    for node in ready.nodes:
+        _require_loopback(node.url)
+    return ready
+
+
+def _require_loopback(url: str) -> None:
+    try:
+        is_loopback = ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise Refused(NOT_LOOPBACK(url=url))
+
+
+def require_demo() -> None:
+    """Raises Refused unless the settings say that this is a demo."""
+    if not settings.DEMO:
+        raise Refused(NOT_A_DEMO())
+
+
+def seed_people() -> dict[str, User]:
+    """The three accounts, each with its role; an account that is there stays as it is."""
+    make_groups()
+    people = {}
+    for name, role in PEOPLE.items():
+        user, is_new = User.objects.get_or_create(username=name)
+        if is_new:
+            user.set_password(PASSWORD)
+            user.save(update_fields=["password"])
+        if user.role is not role:
+            give_role(user, role)
+        people[name] = user
+    return people
+
+
+def seed_tokens(people: dict[str, User], file: Path) -> dict[str, str]:
+    """A REST token for each, kept in `file` (only we can read it) and made once."""
+    kept = _tokens_in(file)
+    tokens = {name: _token(user, kept.get(name, "")) for name, user in people.items()}
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(json.dumps(tokens, indent=1) + "\n")
+    return tokens
+
+
+def _tokens_in(file: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _token(user: User, kept: str) -> str:
+    if kept and user.api_tokens.filter(digest=ApiToken.digest_of(kept)).exists():
+        return kept
+    user.api_tokens.filter(name="demo").delete()
+    return ApiToken.issue(user, "demo")[1]
+
+
+def seed_cluster(ready: LabReady, marker: Path) -> Cluster:
+    """The record of the lab's cluster. `marker` remembers it, so that another lab replaces it."""
+    former = marker.read_text().strip() if marker.exists() else ready.cluster
+    if former != ready.cluster:
+        Cluster.objects.filter(name=former).delete()
+    marker.write_text(f"{ready.cluster}\n")
+    addresses = [node.url for node in ready.nodes]
+    access = {
+        "addresses": addresses,
+        "found_addresses": [],
+        "ca_pem": ready.ca_pem,
+        "fingerprints": {},
+        "token_id": ready.token_id,
+        "encrypted_secret": seal(ready.token_secret),
+        "mode": Mode.OPERATE,
+        "missing_privileges": [],
+        "time_scale": ready.time_scale,
+        # Another lab is another cluster: what was observed of the former is no fact about it.
+        "reach": Reach.NEVER,
+        "reach_detail": "",
+        "observed_at": None,
+    }
+    return Cluster.objects.update_or_create(name=ready.cluster, defaults=access)[0]
+
+
+def seed_services(cluster: Cluster, services: Iterable[LabService]) -> None:
+    """The services of the lab, named for people; those that a former lab had are removed."""
+    seen = []
+    for service in services:
+        english, indonesian = SERVICE_NAMES.get(service.name, (service.name, ""))
+        seen.append(english)
+        Service.objects.update_or_create(
+            cluster=cluster,
+            name=english,
+            defaults={"name_id": indonesian, "vmids": [service.vmid], "url": service.url},
+        )
+    loopback = cluster.services.filter(url__startswith="http://127.")
+    loopback.exclude(name__in=seen).delete()
