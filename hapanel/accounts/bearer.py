@@ -29,5 +29,5 @@ class BearerAuthentication(BaseAuthentication):
             )
         return token.user, token
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - as REST framework calls it
         return CHALLENGE

@@ -27,25 +27,23 @@ def _write(action: str, name: str, request: HttpRequest | None, outcome: str) ->
     record(name[:150] or "-", action, address=address, via="page", outcome=outcome)
 
 
-def _signed_in(sender: Any, request: HttpRequest, user: Any, **_rest: Any) -> None:
+def _signed_in(request: HttpRequest, user: Any, **_rest: Any) -> None:
     _write("signed_in", user.get_username(), request, "succeeded")
 
 
-def _signed_out(sender: Any, request: HttpRequest, user: Any, **_rest: Any) -> None:
+def _signed_out(request: HttpRequest, user: Any, **_rest: Any) -> None:
     if user is not None:
         _write("signed_out", user.get_username(), request, "succeeded")
 
 
-def _failed(
-    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_rest: Any
-) -> None:
+def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_rest: Any) -> None:
     # While a lock lasts nothing is tried: the lock's own entry tells it once, not each attempt.
     if not getattr(request, "axes_locked_out", False):
         _write("sign_in_failed", str(credentials.get("username", "")), request, "failed")
 
 
 def _locked_out(
-    sender: Any, request: HttpRequest, username: str | None, ip_address: str | None, **_rest: Any
+    request: HttpRequest, username: str | None, ip_address: str | None, **_rest: Any
 ) -> None:
     if cache.add(f"locked-out:{username}:{ip_address}", 1, timeout=LOCKED_SECONDS):
         _write("locked_out", username or "", request, "failed")

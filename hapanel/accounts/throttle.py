@@ -12,7 +12,7 @@ LOCKED_SECONDS = round(settings.AXES_COOLOFF_TIME * 3600)
 
 
 def locked_out(
-    request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None
+    request: HttpRequest, _response: HttpResponse | None, _credentials: dict[str, Any] | None
 ) -> HttpResponse:
     """The 429 in place of the sign-in page; it does not tell whether the account exists."""
     answer = render(

@@ -28,13 +28,16 @@ def client_address(request: HttpRequest) -> str:
     Each proxy appends the address it was called from, so with n proxies of ours the n-th entry from
     the end is the last one that was not written by the caller.
     """
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    hops: list[str] = [
+        hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    ]
     proxies: int = settings.PROXY_COUNT
     if proxies and len(hops) >= proxies and hops[-proxies]:
         return hops[-proxies][:64]
-    return str(request.META.get("REMOTE_ADDR", ""))[:64]
+    address: str = request.META.get("REMOTE_ADDR", "")
+    return address[:64]
 
 
 def actor_of(request: HttpRequest, via: str) -> Actor:
     """The signed-in person behind `request`."""
-    return Actor(request.user.get_username(), via, client_address(request))
+    return Actor(str(request.user.get_username()), via, client_address(request))
