@@ -157,12 +157,20 @@ class NodeVotes(Struct, frozen=True, kw_only=True):
 
 
 class QDevice(Struct, frozen=True, kw_only=True):
-    """/cluster/config/qdevice: a vote from outside; `voting` is what it adds right now."""
+    """/cluster/config/qdevice: a vote from outside, as the asked node's own daemon sees it.
+
+    Proxmox tells algorithm and state but no number: `votes` is 0 for the algorithm lms, which
+    casts as many as there are nodes less one (`hapanel.ha.quorum` counts). `casts_vote` is None
+    when the last poll is not told.
+    """
 
     configured: bool
     connected: bool | None = None
     votes: int = 0
     text: str = ""
+    algorithm: str | None = None
+    host: str | None = None
+    casts_vote: bool | None = None
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -244,6 +252,19 @@ class MigrateOptions(Struct, frozen=True, kw_only=True):
     bandwidth_limit: int | None = None  # KiB/s
 
 
+class AddressHealth(Struct, frozen=True, kw_only=True):
+    """How one address of a cluster fared lately; `retry_in` are seconds until its next attempt.
+
+    `node` is the one that answers there, known once it told so itself.
+    """
+
+    address: str
+    node: str | None = None
+    failures: int = 0
+    retry_in: float = 0.0
+    last_error: str = ""
+
+
 class ClusterGateway(Protocol):
     """One Proxmox VE cluster through whichever of its addresses answers.
 
@@ -253,12 +274,20 @@ class ClusterGateway(Protocol):
 
     @property
     def answered_by(self) -> str | None:
-        """The base URL that gave the last good answer."""
+        """The base URL that gave the last good answer about the whole cluster."""
         ...
 
     @property
     def calls(self) -> int:
         """How many requests were sent upstream so far (for the benchmark and the settings page)."""
+        ...
+
+    def addresses(self) -> tuple[AddressHealth, ...]:
+        """How each address fared lately, in the order of preference."""
+        ...
+
+    def through(self, address: str) -> ClusterGateway:
+        """The same cluster seen through one address alone, for a second opinion."""
         ...
 
     def version(self) -> str: ...

@@ -1,0 +1,334 @@
+"""Answers about the cluster as a whole: resources, members, votes, storages, tasks, rights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from hapanel.gateways.proxmox.wire import Wire, envelope_of_rows, mapping, one, rows
+from hapanel.kernel.names import Upid
+from hapanel.ports.cluster import (
+    GuestState,
+    LogLine,
+    Membership,
+    NodeState,
+    NodeVotes,
+    QDevice,
+    Resources,
+    ResourcesAnswer,
+    StorageConfig,
+    StorageState,
+    Task,
+    TaskLog,
+)
+from hapanel.ports.errors import Garbage
+
+
+class _Resource(Wire, frozen=True, kw_only=True):
+    """One row of /cluster/resources; which keys it has depends on its type."""
+
+    type: str
+    node: str = ""
+    status: str = "unknown"
+    vmid: int | None = None
+    name: str | None = None
+    hastate: str | None = None
+    lock: str | None = None
+    tags: str = ""
+    template: bool = False
+    cpu: float | None = None
+    maxcpu: float | None = None
+    mem: int | None = None
+    maxmem: int | None = None
+    disk: int | None = None
+    maxdisk: int | None = None
+    uptime: int | None = None
+    netin: int | None = None
+    netout: int | None = None
+    storage: str = ""
+    plugintype: str = ""
+    shared: bool = False
+    content: str = ""
+
+
+def resources_answer(body: bytes, known_digest: bytes | None) -> ResourcesAnswer:
+    """Decode /cluster/resources unless the body is the very same as at the last call.
+
+    The digest is of the bytes as they came. Proxmox does not promise the order of rows and keys,
+    so another digest does not mean other contents; the same digest means the same contents.
+    """
+    digest = hashlib.blake2b(body, digest_size=16).digest()
+    if digest == known_digest:
+        return ResourcesAnswer(digest=digest, resources=None)
+    return ResourcesAnswer(digest=digest, resources=resources(body))
+
+
+def resources(body: bytes) -> Resources:
+    """Nodes, guests and storages; types that a later version adds are left out."""
+    guests: list[_Resource] = []
+    nodes: list[NodeState] = []
+    storages: list[StorageState] = []
+    for row in rows(body, _Resource):
+        match row.type:
+            case "qemu" | "lxc":
+                guests.append(row)
+            case "node" if row.node:
+                nodes.append(_node(row))
+            case "storage" if row.storage and row.node:
+                storages.append(_storage(row))
+    return Resources(nodes=tuple(nodes), guests=_guests(guests), storages=tuple(storages))
+
+
+def _guests(found: list[_Resource]) -> tuple[GuestState, ...]:
+    """Copied in one go, which is several times faster than naming each value of each guest."""
+    named = [row for row in found if row.vmid is not None and row.node]
+    return msgspec.convert(named, tuple[GuestState, ...], from_attributes=True)
+
+
+def _node(row: _Resource) -> NodeState:
+    return NodeState(
+        name=row.node,
+        online=row.status == "online",
+        status=row.status,
+        cpu=row.cpu,
+        maxcpu=int(row.maxcpu) if row.maxcpu is not None else None,
+        mem=row.mem,
+        maxmem=row.maxmem,
+        disk=row.disk,
+        maxdisk=row.maxdisk,
+        uptime=row.uptime,
+        hastate=row.hastate,
+    )
+
+
+def _storage(row: _Resource) -> StorageState:
+    return StorageState(
+        storage=row.storage,
+        node=row.node,
+        type=row.plugintype,
+        status=row.status,
+        shared=row.shared,
+        content=row.content,
+        used=row.disk,
+        total=row.maxdisk,
+    )
+
+
+class _Member(Wire, frozen=True, kw_only=True):
+    """One row of /cluster/status: the cluster itself, or a node."""
+
+    type: str
+    name: str = ""
+    quorate: bool | None = None
+    version: int | None = None
+    online: bool = False
+    local: bool = False
+    nodeid: int | None = None
+    ip: str | None = None
+
+
+def membership(body: bytes) -> Membership:
+    """Who is a member. A machine that never joined a cluster has no cluster row."""
+    found = rows(body, _Member)
+    cluster = next((row for row in found if row.type == "cluster"), None)
+    members = [row for row in found if row.type == "node" and row.name]
+    if not members:
+        raise Garbage("no node in the answer")
+    return Membership(
+        cluster_name=cluster.name if cluster else None,
+        quorate=cluster.quorate if cluster else None,
+        version=cluster.version if cluster else None,
+        nodes=tuple(_member(row) for row in members),
+        local_node=next((row.name for row in members if row.local), None),
+    )
+
+
+def _member(row: _Member) -> NodeState:
+    return NodeState(
+        name=row.name,
+        online=row.online,
+        status="online" if row.online else "offline",
+        node_id=row.nodeid,
+        ip=row.ip,
+    )
+
+
+class _Votes(Wire, frozen=True, kw_only=True):
+    """One row of /cluster/config/nodes, out of corosync.conf, where numbers are strings."""
+
+    name: str | None = None
+    node: str | None = None
+    nodeid: int | None = None
+    quorum_votes: int = 1
+
+
+def votes(body: bytes) -> tuple[NodeVotes, ...]:
+    """The votes that corosync's configuration gives each node; 1 when it names none."""
+    return tuple(
+        NodeVotes(name=name, node_id=row.nodeid, votes=row.quorum_votes)
+        for row in rows(body, _Votes)
+        if (name := row.name or row.node)
+    )
+
+
+def qdevice(body: bytes) -> QDevice:
+    """/cluster/config/qdevice: what the answering node's own QDevice daemon says.
+
+    The object is empty without a QDevice, and also when its daemon does not run. The daemon tells
+    algorithm and state, not votes: ffsplit casts one, lms as many as there are nodes less one, so
+    `votes` is 0 for lms and hapanel.ha.quorum counts them.
+    """
+    said = mapping(body)
+    if not said.get("State") and not said.get("Model"):
+        return QDevice(configured=False)
+    connected = said.get("State") == "Connected"
+    poll = str(said.get("Last poll call", ""))
+    algorithm = str(said.get("Algorithm", "")).lower() or None
+    return QDevice(
+        configured=True,
+        connected=connected,
+        votes=0 if algorithm == "lms" else 1,
+        text=", ".join(part for part in (str(said.get("State", "")), poll) if part),
+        algorithm=algorithm,
+        host=str(said["QNetd host"]) if said.get("QNetd host") else None,
+        casts_vote=connected and "cast vote" in poll if poll else None,
+    )
+
+
+class _StorageConfig(Wire, frozen=True, kw_only=True):
+    storage: str
+    type: str = ""
+    shared: bool = False
+    content: str = ""
+    vgname: str | None = None
+    nodes: str = ""
+    disable: bool = False
+
+
+# Plugins that are shared by their nature and never say so; the others must be told.
+# Source: pve-storage, Plugin.pm, the plugins with `shared => 1`; drbd is LINSTOR's.
+_ALWAYS_SHARED = frozenset(
+    {"iscsi", "nfs", "cifs", "rbd", "cephfs", "iscsidirect", "zfs", "drbd", "pbs", "esxi"}
+)
+
+
+def storages(body: bytes) -> tuple[StorageConfig, ...]:
+    """/storage: what an administrator declared. `nodes` is empty when all nodes may use it."""
+    return tuple(
+        StorageConfig(
+            storage=row.storage,
+            type=row.type,
+            shared=row.shared or row.type in _ALWAYS_SHARED,
+            content=row.content,
+            vgname=row.vgname,
+            nodes=comma_separated(row.nodes),
+            disabled=row.disable,
+        )
+        for row in rows(body, _StorageConfig)
+    )
+
+
+def permissions(body: bytes) -> Mapping[str, Mapping[str, bool]]:
+    """/access/permissions: path, privilege, whether it reaches the paths below."""
+    return {
+        path: {privilege: bool(propagates) for privilege, propagates in granted.items()}
+        for path, granted in mapping(body).items()
+        if isinstance(granted, dict)
+    }
+
+
+class _Version(Wire, frozen=True, kw_only=True):
+    version: str
+
+
+def version(body: bytes) -> str:
+    """/version, such as 9.2.11."""
+    return one(body, _Version).version
+
+
+class _Task(Wire, frozen=True, kw_only=True):
+    upid: str
+    status: str | None = None
+    exitstatus: str | None = None
+    endtime: int | None = None
+
+
+def tasks(body: bytes) -> tuple[Task, ...]:
+    """A list of tasks. A running one has no status in /cluster/tasks, and RUNNING in a node's."""
+    return tuple(_tasks(rows(body, _Task)))
+
+
+def _tasks(found: Iterable[_Task]) -> Iterable[Task]:
+    for row in found:
+        try:
+            upid = Upid.parse(row.upid)
+        except ValueError:
+            continue
+        running = row.endtime is None and row.status in (None, "RUNNING", "running")
+        yield Task(
+            upid=upid,
+            running=running,
+            ended_at=moment(row.endtime),
+            exit_status=None if running else row.status,
+        )
+
+
+def task_status(body: bytes, upid: Upid) -> Task:
+    """.../tasks/{upid}/status: running or stopped, and how it ended."""
+    row = one(body, _TaskStatus)
+    running = row.status == "running"
+    return Task(upid=upid, running=running, exit_status=None if running else row.exitstatus)
+
+
+class _TaskStatus(Wire, frozen=True, kw_only=True):
+    status: str
+    exitstatus: str | None = None
+
+
+class _LogLine(Wire, frozen=True, kw_only=True):
+    n: int
+    t: str = ""
+
+
+def task_log(body: bytes) -> TaskLog:
+    """.../tasks/{upid}/log. An empty or missing log is told as one line of text with status 200
+    (pve-common, Tools.pm, dump_logfile): it counts as no lines, so that nobody skips line 1."""
+    answer = envelope_of_rows(body, _LogLine)
+    found = answer.data
+    if len(found) == 1 and _is_no_log(found[0].t):
+        return TaskLog(lines=(), total=0)
+    last = max((row.n for row in found), default=0)
+    return TaskLog(
+        lines=tuple(LogLine(n=row.n, text=row.t) for row in found),
+        total=max(answer.total or 0, last),
+    )
+
+
+def _is_no_log(text: str) -> bool:
+    return text == "no content" or text.startswith("unable to open file - ")
+
+
+def upid_of(body: bytes, *, address: str) -> Upid:
+    """The UPID that a write answered with. Without one nobody knows what happened."""
+    try:
+        return Upid.parse(one(body, str))
+    except (ValueError, Garbage, msgspec.ValidationError) as error:
+        raise Garbage(
+            f"no task id in the answer: {error}", address=address, may_have_happened=True
+        ) from None
+
+
+def moment(epoch: int | None) -> datetime | None:
+    """UTC time of epoch seconds; None for None and for what no calendar holds."""
+    try:
+        return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """The parts of a list as Proxmox writes them: commas, semicolons or blanks between."""
+    return tuple(text.replace(";", " ").replace(",", " ").split())

@@ -1,0 +1,216 @@
+"""The cluster gateway: every question and every change, through whichever address answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from hapanel.gateways.proxmox import decode_cluster as cluster
+from hapanel.gateways.proxmox import decode_guest as guest
+from hapanel.gateways.proxmox import decode_ha as ha
+from hapanel.gateways.proxmox.patience import Timeouts
+from hapanel.gateways.proxmox.switchboard import Switchboard
+from hapanel.kernel.names import GuestType, Upid
+from hapanel.ports.cluster import (
+    AddressHealth,
+    Endpoint,
+    GuestConfig,
+    HaRule,
+    HaService,
+    HaStatus,
+    Membership,
+    MigrateOptions,
+    MigratePreconditions,
+    NodeVotes,
+    QDevice,
+    ResourcesAnswer,
+    StorageConfig,
+    Task,
+    TaskLog,
+)
+from hapanel.ports.errors import ServerFault
+
+T = TypeVar("T")
+
+
+class ProxmoxGateway:
+    """One Proxmox VE cluster; fulfils `hapanel.ports.cluster.ClusterGateway`.
+
+    Nothing is sent before the first call. clock: seconds that only ever grow, for the pauses
+    between attempts at a dead address. May be shared by threads.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        timeouts: Timeouts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint = endpoint
+        self._timeouts = timeouts or Timeouts()
+        self._clock = clock
+        self._board = Switchboard(endpoint, self._timeouts, clock)
+
+    @property
+    def answered_by(self) -> str | None:
+        """The base URL that gave the last good answer about the whole cluster."""
+        return self._board.answered_by
+
+    @property
+    def calls(self) -> int:
+        """How many requests were sent upstream so far, sign-ins included."""
+        return self._board.calls
+
+    def addresses(self) -> tuple[AddressHealth, ...]:
+        """How each address fared lately, in the order of preference."""
+        return self._board.health()
+
+    def through(self, address: str) -> ProxmoxGateway:
+        """The same cluster seen through one address alone, for a second opinion.
+
+        Raises ValueError when it is none of the endpoint's. The caller closes it.
+        """
+        return ProxmoxGateway(self._board.only(address), timeouts=self._timeouts, clock=self._clock)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._board.close()
+
+    # The cluster, as the answering node sees it
+
+    def version(self) -> str:
+        """Proxmox VE's version, such as 9.2.11."""
+        return self._look("version", cluster.version)
+
+    def membership(self) -> Membership:
+        """/cluster/status. Remembers which node it is that answers at the address."""
+        found = self._look("cluster/status", cluster.membership)
+        if found.local_node is not None and self.answered_by is not None:
+            self._board.belongs_to(self.answered_by, found.local_node)
+        return found
+
+    def resources(self, known_digest: bytes | None = None) -> ResourcesAnswer:
+        """/cluster/resources; not decoded when the body is that of `known_digest`."""
+        return self._look(
+            "cluster/resources", partial(cluster.resources_answer, known_digest=known_digest)
+        )
+
+    def ha_status(self) -> HaStatus:
+        """/cluster/ha/status/current."""
+        return self._look("cluster/ha/status/current", ha.ha_status)
+
+    def ha_services(self) -> tuple[HaService, ...]:
+        """/cluster/ha/resources: the configured HA resources."""
+        return self._look("cluster/ha/resources", ha.ha_services)
+
+    def ha_rules(self) -> tuple[HaRule, ...]:
+        """/cluster/ha/rules; empty before PVE 9, which has none."""
+        try:
+            return self._look("cluster/ha/rules", ha.ha_rules)
+        except ServerFault as fault:
+            if fault.status == 501:
+                return ()
+            raise
+
+    def votes(self) -> tuple[NodeVotes, ...]:
+        """/cluster/config/nodes."""
+        return self._look("cluster/config/nodes", cluster.votes)
+
+    def qdevice(self) -> QDevice:
+        """/cluster/config/qdevice."""
+        return self._look("cluster/config/qdevice", cluster.qdevice)
+
+    def storages(self) -> tuple[StorageConfig, ...]:
+        """/storage."""
+        return self._look("storage", cluster.storages)
+
+    def permissions(self) -> Mapping[str, Mapping[str, bool]]:
+        """Own rights: path, privilege, whether it propagates."""
+        return self._look("access/permissions", cluster.permissions)
+
+    # Tasks
+
+    def tasks(self) -> tuple[Task, ...]:
+        """/cluster/tasks: running ones and the last finished ones of each node."""
+        return self._look("cluster/tasks", cluster.tasks)
+
+    def node_tasks(
+        self, node: str, *, vmid: int, task_type: str, since: datetime
+    ) -> tuple[Task, ...]:
+        """Tasks of one node, running and finished, that match; newest first."""
+        params = {
+            "source": "all",
+            "vmid": vmid,
+            "typefilter": task_type,
+            "since": int(since.timestamp()),
+        }
+        found = self._ask(node, "tasks", cluster.tasks, params)
+        return tuple(sorted(found, key=lambda task: task.upid.started_at, reverse=True))
+
+    def task_status(self, upid: Upid) -> Task:
+        """Whether the task runs, and how it ended."""
+        decode = partial(cluster.task_status, upid=upid)
+        return self._ask(upid.node, f"tasks/{_part(upid.raw)}/status", decode)
+
+    def task_log(self, upid: Upid, start: int = 0) -> TaskLog:
+        """All lines after the first `start` ones."""
+        params = {"start": start, "limit": 0}
+        return self._ask(upid.node, f"tasks/{_part(upid.raw)}/log", cluster.task_log, params)
+
+    def stop_task(self, upid: Upid) -> None:
+        """Ask the task to end: SIGTERM, and SIGKILL after 5 s. Says nothing about its end."""
+        self._board.tell(
+            "DELETE", f"nodes/{_part(upid.node)}/tasks/{_part(upid.raw)}", {}, node=upid.node
+        )
+
+    # Guests
+
+    def guest_config(self, node: str, guest_type: GuestType, vmid: int) -> GuestConfig:
+        """.../config."""
+        decode = partial(guest.guest_config, guest_type=guest_type)
+        return self._ask(node, f"{guest_type.value}/{vmid:d}/config", decode)
+
+    def guest_lock(self, node: str, guest_type: GuestType, vmid: int) -> str | None:
+        """The lock in .../status/current. Raises NoSuchGuest when it is not on that node."""
+        return self._ask(node, f"{guest_type.value}/{vmid:d}/status/current", guest.guest_lock)
+
+    def migrate_preconditions(
+        self, node: str, guest_type: GuestType, vmid: int
+    ) -> MigratePreconditions | None:
+        """GET .../migrate; None for containers before PVE 9."""
+        path = f"{guest_type.value}/{vmid:d}/migrate"
+        try:
+            return self._ask(node, path, guest.migrate_preconditions)
+        except ServerFault as fault:
+            if fault.status == 501:
+                return None
+            raise
+
+    def migrate(self, node: str, guest_type: GuestType, vmid: int, options: MigrateOptions) -> Upid:
+        """POST .../migrate, once. The task that answers is hamigrate when HA manages the guest."""
+        path = f"nodes/{_part(node)}/{guest_type.value}/{vmid:d}/migrate"
+        body = guest.migrate_parameters(guest_type, options)
+        answer, address = self._board.tell("POST", path, body, node=node)
+        return cluster.upid_of(answer, address=address)
+
+    def _look(self, path: str, decode: Callable[[bytes], T]) -> T:
+        return self._board.look(path, decode)
+
+    def _ask(
+        self,
+        node: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        params: Mapping[str, Any] | None = None,
+    ) -> T:
+        return self._board.ask(node, f"nodes/{_part(node)}/{path}", decode, params or {})
+
+
+def _part(text: str) -> str:
+    """One part of a path. The ! of a token's tasks has to be encoded, colons may stay."""
+    return quote(text, safe=":@")

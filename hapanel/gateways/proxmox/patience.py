@@ -1,0 +1,71 @@
+"""How long a connection waits: a total per answer, and a pulse that tells a dead peer early.
+
+The read timeouts of http clients count from one received byte to the next, so a peer that drips
+one byte now and then holds them for ever. And a call that Proxmox hands on to another node may
+rightly be silent for 30 s, while a crashed machine is silent too. So a `PatientSocket` ends at a
+deadline whatever arrives, and asks between two waits whether the peer still shakes hands.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How patient a gateway is, in seconds.
+
+    connect: until TLS stands. trial: the same for an address that was dead at the last attempt
+    while another one answers. look: what the asked node answers by itself. proxied: what it may
+    hand on to another node; Proxmox gives up by itself after 30 s. write: the same for changes.
+    """
+
+    connect: float = 2.0
+    trial: float = 1.0
+    look: float = 5.0
+    proxied: float = 35.0
+    write: float = 40.0
+    pulse: float = 2.0
+
+
+class PatientSocket(ssl.SSLSocket):
+    """A TLS socket whose reads share one deadline (set by `expect_answer`)."""
+
+    _deadline: float | None = None
+    _seconds: float = 0.0
+    _pulse: float = 2.0
+    _is_alive: Callable[[], bool] | None = None
+
+    def expect_answer(self, seconds: float, pulse: float, is_alive: Callable[[], bool]) -> None:
+        """Start the clock for one answer. `is_alive` is asked after each silent pulse."""
+        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self._pulse = pulse
+        self._is_alive = is_alive
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+        """As SSLSocket's. Raises TimeoutError at the deadline or when the peer is gone."""
+        if self._deadline is None:
+            return super().recv_into(buffer, nbytes, flags)
+        while True:
+            self.settimeout(min(self._remaining(self._deadline), self._pulse))
+            try:
+                return super().recv_into(buffer, nbytes, flags)
+            except TimeoutError:
+                waited = self._seconds - self._remaining(self._deadline)
+                if self._is_alive is not None and not self._is_alive():
+                    message = f"no answer within {waited:.0f} s and no sign of life since"
+                    raise TimeoutError(message) from None
+
+    def _remaining(self, deadline: float) -> float:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError(f"no whole answer within {self._seconds:g} s")
+        return remaining

@@ -1,0 +1,241 @@
+"""Fail-over: puts each request through to an address that answers, and remembers how they fare.
+
+A read may be put through again elsewhere. A write may not once a byte of it may have left; only
+when the connection never stood is the next address tried.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from hapanel.gateways.proxmox.addresses import AddressBook, Attempt
+from hapanel.gateways.proxmox.line import Line
+from hapanel.gateways.proxmox.patience import Timeouts
+from hapanel.gateways.proxmox.signin import TicketAuth, TokenAuth, auth_for
+from hapanel.gateways.proxmox.trust import base_url, trust_for
+from hapanel.ports.cluster import AddressHealth, Endpoint
+from hapanel.ports.errors import (
+    CertificateMismatch,
+    ClusterError,
+    Garbage,
+    NodeUnreachable,
+    ServerFault,
+    SignInRefused,
+    Unreachable,
+)
+
+T = TypeVar("T")
+
+# After a 401 the same proof is not shown again for this long, doubling. Proxmox delays each bad
+# sign-in by 3 s and logs it, and a watching fail2ban would lock the panel's machine out.
+FIRST_SILENCE, LONGEST_SILENCE = 4.0, 60.0
+
+
+class Switchboard:
+    """The addresses of one cluster, the sign-in they share, and the counters."""
+
+    def __init__(
+        self, endpoint: Endpoint, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._endpoint = endpoint
+        self._timeouts = timeouts
+        self._clock = clock
+        self._book = AddressBook([base_url(address) for address in endpoint.addresses], clock)
+        self._lines: dict[str, Line] = {}
+        self._lock = threading.Lock()
+        self._auth: TokenAuth | TicketAuth | None = None
+        self._refusal: SignInRefused | None = None
+        self._refusals = 0
+        self._silent_until = 0.0
+        self.answered_by: str | None = None
+        self.calls = 0
+
+    def look(self, path: str, decode: Callable[[bytes], T]) -> T:
+        """A question about the whole cluster, which the asked node answers by itself."""
+        result, url = self._read(path, {}, decode, self._book.attempts(), self._timeouts.look)
+        self.answered_by = url
+        return result
+
+    def ask(
+        self, node: str, path: str, decode: Callable[[bytes], T], params: Mapping[str, Any]
+    ) -> T:
+        """A question about one node: to itself when its address is known, else handed on."""
+        attempts = self._book.attempts(about=node)
+        return self._read(path, params, decode, attempts, self._timeouts.proxied)[0]
+
+    def tell(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        node: str,
+    ) -> tuple[bytes, str]:
+        """A change on one node, sent exactly once; the answer and who gave it.
+
+        `may_have_happened` of the error is the truth about it.
+        """
+        errors: list[ClusterError] = []
+        for attempt in self._book.attempts(about=node):
+            try:
+                line = self._line(attempt.url)
+                answer = self._signed(line, partial(line.tell, method, path, body))
+            except Unreachable as error:
+                self._book.failed(attempt.url, error.reason)
+                errors.append(error)
+                if error.may_have_happened:
+                    raise
+                continue
+            self._book.answered(attempt.url)
+            return answer, attempt.url
+        raise _most_telling(errors)
+
+    def belongs_to(self, url: str, node: str) -> None:
+        """Remember which node answers at `url`."""
+        self._book.belongs_to(url, node)
+
+    def only(self, address: str) -> Endpoint:
+        """The endpoint with this address alone."""
+        url = base_url(address)
+        if url not in {base_url(known) for known in self._endpoint.addresses}:
+            raise ValueError(f"{address} is no address of this cluster")
+        return msgspec.structs.replace(self._endpoint, addresses=(url,))
+
+    def health(self) -> tuple[AddressHealth, ...]:
+        """How each address fared lately."""
+        now = self._clock()
+        return tuple(
+            AddressHealth(
+                address=entry.url,
+                node=entry.node,
+                failures=entry.failures,
+                retry_in=max(0.0, entry.retry_at - now),
+                last_error=entry.last_error,
+            )
+            for entry in self._book.entries()
+        )
+
+    def close(self) -> None:
+        """Close all lines."""
+        with self._lock:
+            lines, self._lines = list(self._lines.values()), {}
+        for line in lines:
+            line.close()
+
+    def _read(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        decode: Callable[[bytes], T],
+        attempts: tuple[Attempt, ...],
+        seconds: float,
+    ) -> tuple[T, str]:
+        errors: list[ClusterError] = []
+        for attempt in attempts:
+            try:
+                body = self._get(attempt, path, params, seconds)
+                result = _decoded(body, decode, attempt.url)
+            except (Unreachable, Garbage) as error:
+                self._book.failed(attempt.url, error.reason)
+                errors.append(error)
+            except (NodeUnreachable, ServerFault) as error:
+                # The address lives, but its node is not well; another one may be.
+                if error.status == 501 or not _is_worth_another(error, path):
+                    raise
+                errors.append(error)
+            else:
+                self._book.answered(attempt.url)
+                return result, attempt.url
+        raise _most_telling(errors)
+
+    def _get(self, attempt: Attempt, path: str, params: Mapping[str, Any], seconds: float) -> bytes:
+        line = self._line(attempt.url)
+        connect = self._timeouts.trial if attempt.is_trial else self._timeouts.connect
+        return self._signed(line, lambda: line.ask(path, params, seconds=seconds, connect=connect))
+
+    def _signed(self, line: Line, send: Callable[[], bytes]) -> bytes:
+        """Send with a valid sign-in; a refused ticket is renewed once, a token never."""
+        self._keep_silent()
+        auth = self._sign_in()
+
+        def post(form: Mapping[str, str]) -> bytes:
+            return line.tell("POST", "access/ticket", form, signed=False)
+
+        try:
+            auth.prepare(post)
+            proof = auth.proof
+            try:
+                answer = send()
+            except SignInRefused:
+                if not auth.sign_in_again(post, proof):
+                    raise
+                answer = send()
+        except SignInRefused as refusal:
+            self._remember(refusal)
+            raise
+        self._refusal, self._refusals = None, 0
+        return answer
+
+    def _keep_silent(self) -> None:
+        refusal = self._refusal
+        if refusal is not None and self._clock() < self._silent_until:
+            raise SignInRefused(refusal.reason, status=refusal.status, address=refusal.address)
+
+    def _remember(self, refusal: SignInRefused) -> None:
+        silence = min(LONGEST_SILENCE, FIRST_SILENCE * 2 ** min(self._refusals, 10))
+        self._refusal, self._refusals = refusal, self._refusals + 1
+        self._silent_until = self._clock() + silence
+
+    def _sign_in(self) -> TokenAuth | TicketAuth:
+        if self._auth is None:
+            self._auth = auth_for(self._endpoint.credentials)
+        return self._auth
+
+    def _line(self, url: str) -> Line:
+        with self._lock:
+            if url not in self._lines:
+                trust = trust_for(self._endpoint, url)
+                self._lines[url] = Line(
+                    url, trust, self._sign_in(), self._timeouts, self._count_call
+                )
+            return self._lines[url]
+
+    def _count_call(self) -> None:
+        with self._lock:
+            self.calls += 1
+
+
+def _decoded(body: bytes, decode: Callable[[bytes], T], url: str) -> T:
+    try:
+        return decode(body)
+    except Garbage as error:
+        raise Garbage(error.reason, address=url) from error
+
+
+def _is_worth_another(error: ClusterError, path: str) -> bool:
+    """A fault of the asked node itself, not the answer to the question.
+
+    595 on a path of the cluster means that the node's own API daemon is down, and a failed
+    RPCEnvironment that its cluster file system is; elsewhere it is about the node asked for.
+    """
+    if not path.startswith("nodes/"):
+        return True
+    return "RPCEnvironment" in error.reason or error.status in {502, 503, 504}
+
+
+def _most_telling(errors: list[ClusterError]) -> ClusterError:
+    """One error out of those of all addresses; a wrong certificate outranks a silent machine."""
+    if not errors:
+        return Unreachable("no address is recorded")
+    ranked = sorted(errors, key=lambda error: not isinstance(error, CertificateMismatch))
+    first = ranked[0]
+    if len(errors) == 1:
+        return first
+    reasons = "; ".join(f"{error.address}: {error.reason}" for error in errors)
+    return type(first)(reasons, status=first.status, address=first.address)
