@@ -34,4 +34,4 @@ WORKDIR /opt/hapanel
 USER 10001
 VOLUME /var/lib/hapanel
 EXPOSE 8000
-CMD ["python", "-m", "uvicorn", "hapanel.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+CMD ["python", "-m", "uvicorn", "hapanel.asgi:application", "--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3", "--host", "0.0.0.0", "--port", "8000"]

@@ -13,8 +13,19 @@ from hapanel import embedded_redis
 from hapanel.kernel.refusal import Refused, gettext_noop, refusal_kind
 from hapanel.supervisor.program import Program
 
-# Each waits on the network for nearly all of its time; kept connections are shared by threads.
-WORKER_THREADS = "12"
+# What Python runs for each process. deploy/ and docker-compose.yml run the very same (a test says
+# so). Whose address a request has is judged by HAPANEL_PROXY_COUNT alone, not by uvicorn. Worker
+# threads wait on the network for nearly all of their time, and share its kept connections.
+WEB = (
+    "-m uvicorn hapanel.asgi:application"
+    " --no-proxy-headers --no-access-log --timeout-graceful-shutdown 3"
+)
+WORKER = (
+    "-m celery -A hapanel.celery worker --pool threads --concurrency 12"
+    " --loglevel INFO --without-mingle --without-gossip"
+)
+BEAT = "-m celery -A hapanel.celery beat -S redbeat.RedBeatScheduler --loglevel INFO --pidfile="
+FOLLOWER = "manage.py follow"
 
 NO_REDIS = refusal_kind(
     "setup-no-redis",
@@ -41,15 +52,11 @@ class PanelPrograms:
 
     def serving(self, host: str, port: int) -> list[Program]:
         """Web, worker, beat and follower."""
-        celery = ("-m", "celery", "-A", "hapanel.celery")
-        web = ("-m", "uvicorn", "hapanel.asgi:application", "--host", host, "--port", str(port))
-        worker = (*celery, "worker", "--pool", "threads", "--concurrency", WORKER_THREADS)
-        beat = (*celery, "beat", "-S", "redbeat.RedBeatScheduler", "-l", "INFO", "--pidfile=")
         return [
-            self._long("web", *web, "--timeout-graceful-shutdown", "3"),
-            self._long("worker", *worker, "-l", "INFO", "--without-mingle", "--without-gossip"),
-            self._long("beat", *beat),
-            self._long("follower", "manage.py", "follow"),
+            self._long("web", *WEB.split(), "--host", host, "--port", str(port)),
+            self._long("worker", *WORKER.split()),
+            self._long("beat", *BEAT.split()),
+            self._long("follower", *FOLLOWER.split()),
         ]
 
     def _long(self, name: str, *arguments: str) -> Program:
