@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from hapanel.operations.models import Operation
 from nodes.models import Cluster
 
 
@@ -30,13 +31,14 @@ class Service(models.Model):
     url = models.CharField(max_length=300)  # http://, https:// or tcp://host:port
     verify_tls = models.BooleanField(default=True)
     public = models.BooleanField(default=True)  # on the status page for everybody
+    # What the probes say, written only when it changes; the last probe itself is in Redis (recent).
     state = models.CharField(
         max_length=16, choices=ServiceState.choices, default=ServiceState.UNKNOWN
     )
-    since = models.DateTimeField(default=timezone.now)
-    reason = models.CharField(max_length=40, blank=True, default="")  # refused, timeout, http-503
-    probed_at = models.DateTimeField(null=True)
-    answer_ms = models.FloatField(null=True)
+    since = models.DateTimeField(default=timezone.now)  # of an outage: the first missed answer
+    reason = models.CharField(
+        max_length=40, blank=True, default=""
+    )  # ports.probe.Failure, http-503
 
     class Meta:
         ordering = ["cluster", "name"]
@@ -54,15 +56,27 @@ class Service(models.Model):
 
 
 class ServiceOutage(models.Model):
-    """A time in which a service did not answer its probe."""
+    """A time in which people could not use a service as they should: down, degraded, being moved.
+
+    `operation` is the migration of a guest of it that ran at the beginning, if there was one.
+    """
 
     service = models.ForeignKey(Service, models.CASCADE, related_name="outages")
+    state = models.CharField(max_length=16, choices=ServiceState.choices, default=ServiceState.DOWN)
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=40, blank=True, default="")
+    operation = models.ForeignKey(Operation, models.SET_NULL, null=True, related_name="outages")
 
     class Meta:
-        ordering = ["-began_at"]
+        ordering = ["-began_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service"],
+                condition=models.Q(ended_at__isnull=True),
+                name="one_open_outage_a_service",
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.service} from {self.began_at:%H:%M:%S}"
+        return f"{self.service} {self.state} from {self.began_at:%H:%M:%S}"
