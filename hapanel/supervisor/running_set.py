@@ -48,10 +48,11 @@ class RunningSet:
         self._children: dict[str, Child] = {}
         self._journals: dict[str, Journal] = {}
         self._after_restart: dict[str, Callable[[], None]] = {}
+        self._former_mask: set[int | signal.Signals] = set()
 
     def __enter__(self) -> RunningSet:
         self._logs.mkdir(parents=True, exist_ok=True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+        self._former_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -59,6 +60,7 @@ class RunningSet:
         self._end(child for name, child in self._children.items() if not _is_ground(name))
         self._end(self._children.values())
         (self._state / "processes.json").unlink(missing_ok=True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._former_mask)
 
     def start(self, *programs: Program) -> None:
         """Start programs; one of the same name is replaced."""
