@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests import machine
-
-_skipped_facts: dict[str, int] = {}
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +21,7 @@ def facts() -> Path:
 def pytest_report_header() -> list[str]:
     """Says once which database and whether the recorded facts are used."""
     there = "there" if machine.FACTS.is_dir() else "absent: tests that need them are skipped"
-    return [f"database: {machine.DATABASE}; recorded facts: {there}"]
+    return [f"database: {connection.vendor}; recorded facts: {there}"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,7 @@
 """The machine that the tests run on: their own folder, Redis and database, set before Django loads.
 
 Loaded as a pytest plugin (`-p tests.machine` in pyproject.toml), because pytest-django reads the
-settings before any conftest. HAPANEL_TEST_DATABASE=postgres takes a real PostgreSQL server.
+settings before any conftest. `-p tests.postgres` beside it takes a real PostgreSQL server.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from hapanel import embedded_redis
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts"
 
-for name in [name for name in os.environ if name.startswith("HAPANEL_") and "TEST" not in name]:
-    del os.environ[name]
+# Nobody's own settings may leak into a test. The database stays: tests.postgres may have set it.
+for name in [name for name in os.environ if name.startswith("HAPANEL_")]:
+    if name != "HAPANEL_DATABASE_URL":
+        del os.environ[name]
+if not os.environ.get("HAPANEL_DATABASE_URL", "").startswith("postgresql"):
+    os.environ.pop("HAPANEL_DATABASE_URL", None)
 
 VAR = Path(tempfile.mkdtemp(prefix="hapanel-tests-"))
 REDIS_FOLDER = VAR / "redis"
@@ -30,8 +34,6 @@ os.environ.update(
     HAPANEL_REDIS_URL=embedded_redis.url_of(REDIS_FOLDER),
     DJANGO_ALLOW_ASYNC_UNSAFE="true",
 )
-# Handed to Django as an environment variable of our own: the settings refuse unknown names.
-DATABASE = os.environ.pop("HAPANEL_TEST_DATABASE", "sqlite")
 
 _started: list[subprocess.Popen[bytes]] = []
 

@@ -1,0 +1,89 @@
+"""Every page, in both languages and both themes: axe finds nothing, nothing runs off a phone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.journeys.conftest import SignIn
+from tests.journeys.demo_set import DemoSet
+
+PAGES = [
+    "/clusters/clusterubd/",
+    "/clusters/clusterubd/nodes/",
+    "/clusters/clusterubd/nodes/master/",
+    "/clusters/clusterubd/guests/",
+    "/clusters/clusterubd/guests/100/",
+    "/clusters/clusterubd/guests/100/migrate/",
+    "/clusters/clusterubd/ha/",
+    "/clusters/clusterubd/migrations/",
+    "/operations/",
+    "/services/",
+    "/audit/",
+    "/settings/",
+    "/settings/clusters/add/",
+    "/settings/clusters/clusterubd/",
+    "/account/",
+    "/status/",
+    "/patterns/",
+    "/search/?q=siakad",
+    "/no-such-page/",
+]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+# Text that its own box cuts off, unless it is meant to be shortened (and then has a title).
+CLIPPED = """() => [...document.querySelectorAll('body *')].filter(e => {
+    const style = getComputedStyle(e);
+    if (!e.textContent.trim() || !e.checkVisibility() || e.closest('.hidden-text')) return false;
+    if (!['hidden', 'clip'].includes(style.overflowX)) return false;
+    if (e.clientWidth <= 1 || e.title || e.closest('[title]')) return false;
+    return e.scrollWidth > e.clientWidth + 1;
+}).map(e => `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 60)}`)"""
+WIDER = """() => document.documentElement.scrollWidth - document.documentElement.clientWidth"""
+
+
+def _complaints(page: Page) -> list[str]:
+    found: dict[str, Any] = Axe().run(page, options=RULES).response
+    return [
+        f"{page.url}: {violation['id']}: {node['html'][:160]}"
+        for violation in found["violations"]
+        for node in violation["nodes"][:3]
+    ]
+
+
+def _narrow_complaints(page: Page) -> list[str]:
+    page.set_viewport_size({"width": 360, "height": 740})
+    complaints = [f"{page.url}: clipped at 360 px: {text}" for text in page.evaluate(CLIPPED)]
+    beyond = page.evaluate(WIDER)
+    if beyond > 0:
+        complaints.append(f"{page.url}: {beyond} px wider than 360")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    return complaints
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_every_page_is_accessible_and_fits_a_phone(
+    demo: DemoSet, sign_in: SignIn, language: str, theme: str
+) -> None:
+    page = sign_in("ada", locale=language)
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    complaints = []
+    for path in PAGES:
+        page.goto(path)
+        assert page.locator("html").get_attribute("lang") == language, path
+        complaints += _complaints(page) + _narrow_complaints(page)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_the_sign_in_page_is_accessible_too(demo: DemoSet, chromium: Any, language: str) -> None:
+    context = chromium.new_context(base_url=demo.url, locale=language)
+    page = context.new_page()
+    page.goto("/sign-in/")
+    complaints = _complaints(page) + _narrow_complaints(page)
+    context.close()
+    assert not complaints, "\n".join(complaints)

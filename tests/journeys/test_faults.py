@@ -1,0 +1,91 @@
+"""What breaks in the lab is said by the panel, in time and without a false green."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import SignIn
+from tests.journeys.demo_set import DemoSet, eventually
+
+
+@pytest.fixture(autouse=True)
+def mended(demo: DemoSet) -> Iterator[None]:
+    """Each fault is taken back, and the cluster is seen well again, before the next test."""
+    yield
+    for node in ("master", "slave"):
+        demo.ctl("power-on", node)
+        demo.ctl("api", node, "ok")
+    eventually(lambda: _is_well(demo), 120)
+
+
+def _is_well(demo: DemoSet) -> bool:
+    cluster = demo.get("clusters/clusterubd/")
+    guests = demo.get("vms/?cluster=clusterubd")["results"]
+    return (
+        cluster["reachable"]
+        and cluster["quorate"] is True
+        and cluster["nodes_online"] == 2
+        and all(guest["status"] == "running" for guest in guests)
+    )
+
+
+def test_the_panel_goes_on_through_the_other_node(demo: DemoSet) -> None:
+    demo.bring_home(100)
+    demo.bring_home(101)
+    demo.ctl("crash", "slave")
+    crashed = time.time()
+
+    def told() -> dict[str, Any] | None:
+        node = demo.get("nodes/clusterubd/slave/")
+        return node if node["status"] in {"offline", "unknown"} else None
+
+    eventually(told, 15)
+    cluster = eventually(lambda: _fresh(demo, crashed + 5), 10)
+    assert cluster["reachable"]
+
+
+def _fresh(demo: DemoSet, since: float) -> dict[str, Any] | None:
+    cluster = demo.get("clusters/clusterubd/")
+    observed = datetime.fromisoformat(cluster["observed_at"]).timestamp()
+    return cluster if observed > since else None
+
+
+def test_the_panel_goes_on_when_the_node_it_talks_to_dies(demo: DemoSet) -> None:
+    demo.bring_home(100)
+    demo.ctl("crash", "master")
+    crashed = time.time()
+    cluster = eventually(lambda: _fresh(demo, crashed + 2), 12)
+    assert cluster["reachable"]
+    eventually(lambda: demo.get("nodes/clusterubd/master/")["status"] != "online", 15)
+    for vmid in (100, 101):
+        assert demo.get(f"vms/clusterubd/{vmid}/")["status"] == "unknown"
+
+
+def test_a_crashed_guests_service_is_down_on_hals_page_within_five_seconds(
+    demo: DemoSet, sign_in: SignIn
+) -> None:
+    demo.bring_home(100)
+    page = sign_in("hal")
+    page.goto("/status/")
+    siakad = page.locator("[data-service]", has_text="SIAKAD").first
+    siakad.wait_for()
+    eventually(lambda: siakad.get_attribute("data-state") == "ok", 20)
+    demo.ctl("crash", "master")
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('[data-service]')]
+                 .some(e => /SIAKAD/i.test(e.textContent) && e.dataset.state === 'danger')""",
+        timeout=5000,
+    )
+
+
+def test_frozen_apis_turn_grey_within_two_intervals(demo: DemoSet) -> None:
+    demo.ctl("api", "master", "hang")
+    demo.ctl("api", "slave", "hang")
+    eventually(lambda: not demo.get("clusters/clusterubd/")["reachable"], 8)
+    assert demo.get("vms/clusterubd/100/")["status"] == "unknown"
+    assert demo.get("clusters/clusterubd/")["quorate"] is None
