@@ -46,6 +46,10 @@ class Step(models.TextChoices):
     WAITING_FOR_HA = "waiting_for_ha", _("Waiting for the HA manager")
     FOLLOWING = "following", _("Following the task")
     VERIFYING = "verifying", _("Checking where the guest is")
+    # Adding a cluster.
+    CONNECTING = "connecting", _("Looking at the certificate")
+    SIGNING_IN = "signing_in", _("Trying the token")
+    CHECKING_RIGHTS = "checking_rights", _("Comparing privileges")
 
 
 class Operation(models.Model):
@@ -54,6 +58,8 @@ class Operation(models.Model):
     kind = models.CharField(max_length=24, choices=Kind.choices)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     step = models.CharField(max_length=16, choices=Step.choices, default=Step.NONE, blank=True)
+    # The verb's own notes between two steps; nothing that pages or the API lean on.
+    memo = models.JSONField(default=dict)
     cluster = models.ForeignKey(Cluster, models.CASCADE, null=True, related_name="operations")
     subject = models.CharField(max_length=200, blank=True, default="")  # "100 siakad", "campus"
     vmid = models.PositiveIntegerField(null=True)
@@ -84,6 +90,9 @@ class Operation(models.Model):
     cancel_requested_by = models.CharField(max_length=150, blank=True, default="")
     # What Proxmox runs for it: the task that we started, and the one that really moves the guest.
     intended_at = models.DateTimeField(null=True)
+    # The right to send the request, taken once by one UPDATE ... WHERE sent_at IS NULL. While it
+    # is null nothing was sent, for certain; once it is set nobody ever sends again.
+    sent_at = models.DateTimeField(null=True)
     asked_upid = models.CharField(max_length=200, blank=True, default="")
     upid = models.CharField(max_length=200, blank=True, default="")
     # How far it is. Bytes, bytes per second, seconds, milliseconds.

@@ -10,8 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 
 from hapanel.accounts.models import User
+from hapanel.ha.migration_facts import MigrationMode
 from hapanel.kernel.refusal import Refusal
 from nodes.models import Cluster
+
+__all__ = [
+    "Asker",
+    "MigrationMode",
+    "MigrationPlan",
+    "MigrationWish",
+    "NewCluster",
+    "Resolution",
+    "TargetChoice",
+    "Via",
+]
 
 
 class Via(StrEnum):
@@ -30,14 +42,6 @@ class Asker:
     via: Via
     user: User | None = None
     address: str = ""
-
-
-class MigrationMode(StrEnum):
-    """How a guest moves: live, a container's restart, or while it is stopped."""
-
-    ONLINE = "online"
-    RESTART = "restart"
-    OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
@@ -104,3 +108,10 @@ class NewCluster:
     ca_pem: str = ""
     fingerprint: str = ""
     time_scale: float = 1.0
+
+
+class Resolution(StrEnum):
+    """How a person settles an operation that needs attention."""
+
+    FOLLOW = "follow"  # "it is running: follow this task"
+    NOTHING_HAPPENED = "nothing_happened"  # "it never started: close it as failed"

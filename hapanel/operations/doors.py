@@ -1,0 +1,24 @@
+"""The ways out to clusters, as workers hand them to the machine; `hapanel.wiring` makes them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hapanel.ports.cluster import ClusterGateway, Endpoint, SeenCertificate
+from nodes.models import Cluster
+
+
+class Doors(Protocol):
+    """What an operation may reach. Every method raises a `hapanel.ports.errors.ClusterError`."""
+
+    def to_cluster(self, cluster: Cluster) -> ClusterGateway:
+        """A gateway of a recorded cluster. It may be kept and shared: it is not closed here."""
+        ...
+
+    def to_endpoint(self, endpoint: Endpoint) -> ClusterGateway:
+        """A gateway of a cluster that is only being tried. The caller closes it."""
+        ...
+
+    def certificate_of(self, address: str, ca_pem: str | None = None) -> SeenCertificate:
+        """The certificate that an address shows; nothing is sent. ValueError for no address."""
+        ...

@@ -1,0 +1,212 @@
+"""The verb migrate, as people ask for it: judge, forecast, record. No network in here.
+
+What a worker then does with the recorded operation is in `hapanel.operations.migrate_steps`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.db import IntegrityError
+
+from hapanel.ha import migration_refusals as no
+from hapanel.ha.migration_facts import MigrationMode, MoveFacts
+from hapanel.ha.preflight import judge
+from hapanel.kernel.refusal import Refusal, Refused
+from hapanel.operations.duration import Forecast, PastMove, forecast
+from hapanel.operations.facts import holding_operation, move_facts
+from hapanel.operations.models import Kind, Operation, State
+from hapanel.operations.recording import earlier_with_key, record_operation
+from hapanel.operations.wishes import Asker, MigrationPlan, MigrationWish, TargetChoice
+from nodes.models import Cluster
+from vms.models import Guest
+
+
+def plan_migration(wish: MigrationWish) -> MigrationPlan:
+    """What would happen, judged from records; records nothing.
+
+    Raises Refused (404) when the cluster has no such guest.
+    """
+    guest = _guest_of(wish.cluster, wish.vmid)
+    return _plan(wish, guest, move_facts(wish, guest))
+
+
+def request_migration(
+    wish: MigrationWish,
+    asker: Asker,
+    *,
+    idempotency_key: str | None = None,
+    body_digest: str = "",
+) -> Operation:
+    """Record the migration for a worker to carry out. Raises Refused with every refusal."""
+    earlier = earlier_with_key(asker, idempotency_key, body_digest)
+    if earlier is not None:
+        return earlier
+    guest = _guest_of(wish.cluster, wish.vmid)
+    plan = _plan(wish, guest, move_facts(wish, guest))
+    if plan.refusals:
+        raise Refused(*_most_telling_first(plan.refusals))
+    try:
+        return record_operation(
+            _operation(wish, guest, plan),
+            asker,
+            idempotency_key=idempotency_key,
+            body_digest=body_digest,
+        )
+    except IntegrityError:
+        # Somebody else's wish for the same guest was recorded between judging and recording.
+        holder = holding_operation(wish.cluster, wish.vmid)
+        raise Refused(no.OPERATION_IN_PROGRESS(guest=str(guest), operation=holder)) from None
+
+
+def rank_targets(guest: Guest) -> list[TargetChoice]:
+    """Every other node as a target, best first: possible ones, few warnings, most memory left."""
+    cluster = guest.cluster
+    wish = MigrationWish(cluster=cluster, vmid=guest.vmid, target="")
+    facts = move_facts(wish, guest)
+    names = sorted(node.name for node in facts.nodes if node.name != guest.node)
+    choices = [_choice(replace(wish, target=name), guest, facts) for name in names]
+    return sorted(choices, key=_rank)
+
+
+def why_not_migratable(guest: Guest) -> Refusal | None:
+    """Why no migration of this guest can be asked for now; None when some target would do."""
+    choices = rank_targets(guest)
+    if any(choice.plan.is_possible for choice in choices):
+        return None
+    if not choices:
+        return no.UNKNOWN_TARGET(cluster=guest.cluster.name, node="-", nodes="-")
+    return choices[0].plan.refusals[0]
+
+
+def _guest_of(cluster: Cluster, vmid: int) -> Guest:
+    guest = (
+        Guest.objects.select_related("cluster")
+        .filter(cluster=cluster, vmid=vmid, gone_at=None)
+        .first()
+    )
+    if guest is None:
+        raise Refused(no.UNKNOWN_GUEST(cluster=cluster.name, vmid=vmid))
+    return guest
+
+
+def _plan(wish: MigrationWish, guest: Guest, facts: MoveFacts) -> MigrationPlan:
+    judgement = judge(facts)
+    mode = wish.mode or facts.fitting_mode
+    expected = _forecast(guest, wish, facts, mode)
+    return MigrationPlan(
+        mode=mode,
+        source=guest.node,
+        target=wish.target,
+        refusals=judgement.refusals,
+        warnings=judgement.warnings,
+        passed=judgement.passed,
+        forecast_seconds=expected.seconds if expected else None,
+        forecast_because=expected.because if expected else None,
+        expected_downtime_ms=expected.downtime_ms if expected else None,
+        judged_from=wish.cluster.observed_at,
+    )
+
+
+def _operation(wish: MigrationWish, guest: Guest, plan: MigrationPlan) -> Operation:
+    scheduled = wish.not_before is not None
+    operation = Operation(
+        kind=Kind.MIGRATE,
+        state=State.SCHEDULED if scheduled else State.QUEUED,
+        cluster=wish.cluster,
+        subject=str(guest),
+        vmid=guest.vmid,
+        guest_type=guest.type,
+        source=plan.source,
+        target=wish.target,
+        params={
+            "mode": wish.mode.value if wish.mode else None,
+            "with_local_disks": wish.with_local_disks,
+            "target_storage": wish.target_storage,
+            "bandwidth_limit": wish.bandwidth_limit,
+        },
+        not_before=wish.not_before,
+        forecast_seconds=plan.forecast_seconds,
+    )
+    if wish.not_before is not None:
+        operation.look_at = wish.not_before
+    return operation
+
+
+def _most_telling_first(refusals: tuple[Refusal, ...]) -> list[Refusal]:
+    """A wrong field (422) explains the others: judged against nothing, they mean little."""
+    return sorted(refusals, key=lambda refusal: refusal.status != 422)
+
+
+def _choice(wish: MigrationWish, guest: Guest, facts: MoveFacts) -> TargetChoice:
+    node = facts.node(wish.target)
+    free = node.free_memory if node else None
+    need = facts.guest.used_memory or facts.guest.maxmem
+    plan = _plan(wish, guest, replace(facts, target=wish.target))
+    last = _past_moves(guest, wish.target)
+    own = [move.seconds for move in last if move.is_this_guest]
+    return TargetChoice(
+        node=wish.target,
+        plan=plan,
+        free_memory=None if free is None else free - (need or 0),
+        last_seconds=own[0] if own else None,
+        reasons=(*plan.refusals, *plan.warnings),
+    )
+
+
+def _rank(choice: TargetChoice) -> tuple[bool, int, int, str]:
+    plan = choice.plan
+    return (not plan.is_possible, len(plan.warnings), -(choice.free_memory or 0), choice.node)
+
+
+def _forecast(
+    guest: Guest, wish: MigrationWish, facts: MoveFacts, mode: MigrationMode
+) -> Forecast | None:
+    return forecast(
+        mode,
+        size=_bytes_to_move(guest, facts, mode),
+        is_under_ha=facts.guest.is_under_ha,
+        past=_past_moves(guest, wish.target),
+        time_scale=wish.cluster.time_scale,
+    )
+
+
+def _bytes_to_move(guest: Guest, facts: MoveFacts, mode: MigrationMode) -> int | None:
+    """The memory of a running machine, and local disks that go along."""
+    live = mode is MigrationMode.ONLINE
+    memory = (facts.guest.used_memory or facts.guest.maxmem or 0) if live else 0
+    shared = {s.storage: s.shared for s in facts.storages if s.node == guest.node}
+    disks = sum(
+        disk.size or 0
+        for disk in guest.disks.all()
+        if not disk.is_cdrom and not shared.get(disk.storage, True)
+    )
+    return memory + disks or None
+
+
+def _past_moves(guest: Guest, target: str) -> list[PastMove]:
+    """What succeeded between this pair of nodes, in either direction, newest first."""
+    pair = {guest.node, target}
+    past = Operation.objects.filter(
+        kind=Kind.MIGRATE,
+        state=State.SUCCEEDED,
+        cluster=guest.cluster_id,
+        source__in=pair,
+        target__in=pair,
+        started_at__isnull=False,
+        ended_at__isnull=False,
+    )[:40]
+    return [_past_move(operation, guest) for operation in past]
+
+
+def _past_move(operation: Operation, guest: Guest) -> PastMove:
+    assert operation.started_at is not None
+    assert operation.ended_at is not None
+    return PastMove(
+        seconds=(operation.ended_at - operation.started_at).total_seconds(),
+        transferred=operation.transferred_bytes,
+        is_this_guest=operation.vmid == guest.vmid,
+        was_under_ha=bool(operation.memo.get("ha")),
+        mode=MigrationMode(operation.memo.get("mode", MigrationMode.ONLINE)),
+        downtime_ms=operation.downtime_ms,
+    )

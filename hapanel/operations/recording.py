@@ -1,0 +1,76 @@
+"""Recording a wish as an operation, once: keys that repeat, races that the database decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+
+from hapanel.celery import app
+from hapanel.kernel.refusal import Refused, refusal_kind
+from hapanel.kernel.refusal import gettext_noop as _
+from hapanel.operations import timeline
+from hapanel.operations.models import Operation
+from hapanel.operations.wishes import Asker
+
+KEY_REUSED = refusal_kind(
+    "idempotency-key-reused",
+    _("This idempotency key was used before, for another request (operation %(operation)s)."),
+    _("Send a new key with every new request; repeat a key only with the very same body."),
+    status=422,
+)
+
+
+def earlier_with_key(
+    asker: Asker, idempotency_key: str | None, body_digest: str
+) -> Operation | None:
+    """The operation that this very request made before. Raises Refused when the key stands for
+    another body."""
+    if not idempotency_key or asker.user is None:
+        return None
+    earlier = Operation.objects.filter(
+        requested_by=asker.user, idempotency_key=idempotency_key
+    ).first()
+    if earlier is not None and earlier.body_digest != body_digest:
+        raise Refused(KEY_REUSED(operation=earlier.pk))
+    return earlier
+
+
+def record_operation(
+    operation: Operation,
+    asker: Asker,
+    *,
+    idempotency_key: str | None,
+    body_digest: str,
+    after: Callable[[Operation], None] = lambda _operation: None,
+) -> Operation:
+    """Save a new operation with its first timeline and audit lines, and wake a worker.
+
+    `after` runs in the same transaction. Returns the earlier operation when the key lost a race
+    against itself. Raises IntegrityError when another unique constraint stood against it.
+    """
+    operation.requested_by = asker.user
+    operation.actor, operation.via, operation.address = asker.name, asker.via.value, asker.address
+    operation.idempotency_key = (idempotency_key or None) if asker.user else None
+    operation.body_digest = body_digest
+    try:
+        with transaction.atomic():
+            operation.save()
+            timeline.note(operation, "requested", actor=asker.name, via=asker.via.value)
+            if operation.not_before is not None:
+                timeline.note(operation, "scheduled", not_before=operation.not_before.isoformat())
+            timeline.audit_request(operation)
+            after(operation)
+            timeline.hint(operation)
+            transaction.on_commit(lambda: nudge(operation.pk), robust=True)
+    except IntegrityError:
+        earlier = earlier_with_key(asker, idempotency_key, body_digest)
+        if earlier is None:
+            raise
+        return earlier
+    return operation
+
+
+def nudge(operation_id: int) -> None:
+    """Wake a worker now; without it the sweep finds the operation within a second."""
+    app.send_task("advance_operation", args=[operation_id], expires=10)

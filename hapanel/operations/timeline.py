@@ -1,0 +1,72 @@
+"""What an operation tells while it goes on: timeline, audit and live hints, in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from hapanel.audit.models import record
+from hapanel.live.stream import Kind as HintKind
+from hapanel.live.stream import publish
+from hapanel.operations.models import Kind, Operation, TimelineEntry
+
+# Facts in past tense, as the audit log words what was asked and how it ended.
+_ASKED = {Kind.MIGRATE: "migration_requested", Kind.ADD_CLUSTER: "cluster_add_requested"}
+_ENDED = {Kind.MIGRATE: "migration_ended", Kind.ADD_CLUSTER: "cluster_add_ended"}
+
+
+def note(operation: Operation, code: str, *, at: datetime | None = None, **params: Any) -> None:
+    """Add a line to the timeline; `code` is worded by `hapanel.operations.words`."""
+    TimelineEntry.objects.create(
+        operation=operation, at=at or timezone.now(), code=code, params=params
+    )
+
+
+def hint(operation: Operation) -> None:
+    """Tell whoever looks that the operation, and its guest, changed."""
+    cluster = operation.cluster.name if operation.cluster else ""
+    hints = [(cluster, HintKind.OPERATION, str(operation.pk))]
+    if operation.vmid is not None:
+        hints.append((cluster, HintKind.GUEST, str(operation.vmid)))
+    publish(hints)
+
+
+def audit_request(operation: Operation) -> None:
+    """Who asked for what, from where."""
+    _audit(operation, _ASKED[Kind(operation.kind)], actor=operation.actor, outcome="")
+
+
+def audit_end(operation: Operation) -> None:
+    """How it ended."""
+    _audit(operation, _ENDED[Kind(operation.kind)], actor=operation.actor, outcome=operation.state)
+
+
+def audit_act(operation: Operation, action: str, actor: str, via: str, address: str) -> None:
+    """A person's act on a running operation (cancel, resolve)."""
+    record(
+        actor,
+        action,
+        cluster=operation.cluster.name if operation.cluster else "",
+        subject=operation.subject,
+        via=via,
+        address=address,
+        operation_id=operation.pk,
+        outcome="asked",
+    )
+
+
+def _audit(operation: Operation, action: str, *, actor: str, outcome: str) -> None:
+    detail = {"source": operation.source, "target": operation.target}
+    record(
+        actor,
+        action,
+        cluster=operation.cluster.name if operation.cluster else "",
+        subject=operation.subject,
+        via=operation.via,
+        address=operation.address,
+        operation_id=operation.pk,
+        outcome=outcome or "asked",
+        **{name: value for name, value in detail.items() if value},
+    )
