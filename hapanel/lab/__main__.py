@@ -1,0 +1,7 @@
+"""`python -m hapanel.lab`."""
+
+import sys
+
+from hapanel.lab.cli import main
+
+sys.exit(main())

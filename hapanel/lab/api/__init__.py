@@ -1,0 +1,1 @@
+"""The API's paths: tables of small handlers, a module per area."""

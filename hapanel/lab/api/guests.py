@@ -1,0 +1,255 @@
+"""/nodes/{node}/qemu and /lxc: lists, configurations, status and power."""
+
+from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api
+from hapanel.lab.errors import bad_parameters, died
+from hapanel.lab.ha.model import Request
+from hapanel.lab.names import Kind
+from hapanel.lab.power import Action, task_type, work_of
+from hapanel.lab.schema import Type, flag, maybe
+from hapanel.lab.tasks import Task
+from hapanel.lab.world import Guest
+
+Row = dict[str, object]
+
+QEMU_INDEX = (
+    "config", "cloudinit", "pending", "status", "unlink", "vncproxy", "termproxy", "migrate",
+    "resize", "move", "rrd", "rrddata", "monitor", "agent", "snapshot", "spiceproxy", "sendkey",
+    "firewall", "mtunnel", "remote_migrate",
+)  # fmt: skip
+LXC_INDEX = (
+    "config", "pending", "status", "vncproxy", "termproxy", "vncwebsocket", "spiceproxy",
+    "migrate", "clone", "initiate", "rrd", "rrddata", "firewall", "snapshot", "resize",
+    "interfaces",
+)  # fmt: skip
+STATUS_INDEX = ("current", "start", "stop", "shutdown", "reboot", "migrate")
+HA_WORK_SECONDS = 1.0
+
+POWER = Needs("/vms/{vmid}", ("VM.PowerMgmt",))
+_TIMEOUT = maybe("timeout", Type.INTEGER, minimum=0)
+START_PARAMS = [flag("skiplock"), _TIMEOUT, maybe("machine"), maybe("force-cpu"), flag("debug")]
+STOP_PARAMS = [flag("skiplock"), _TIMEOUT, flag("overrule-shutdown"), flag("keepActive")]
+SHUTDOWN_PARAMS = [flag("skiplock"), _TIMEOUT, flag("forceStop"), flag("keepActive")]
+REBOOT_PARAMS = [_TIMEOUT]
+RESET_PARAMS = [flag("skiplock")]
+SUSPEND_PARAMS = [flag("skiplock"), flag("todisk"), maybe("statestorage")]
+RESUME_PARAMS = [flag("skiplock"), flag("nocheck")]
+
+
+@api.on("GET", "/nodes/{node}/qemu", proxied=True, params=[flag("full")])
+@api.on("GET", "/nodes/{node}/lxc", proxied=True)
+def guest_list(call: Call) -> object:
+    """Guests of the node that the caller may see."""
+    guests = [
+        guest
+        for guest in call.world.guests_of(call.str("node"))
+        if guest.kind is call.kind and call.may(f"/vms/{guest.vmid}", "VM.Audit")
+    ]
+    return call.shuffled([status_row(call, guest, full=call.flag("full")) for guest in guests])
+
+
+def status_row(call: Call, guest: Guest, *, full: bool) -> Row:
+    """What the guest's own node says of it right now; running states carry pid and pressure."""
+    report = call.world.measure_guest(guest)
+    is_vm = guest.kind is Kind.QEMU
+    row: Row = {
+        "vmid": guest.vmid,
+        "name": guest.name,
+        "status": "running" if guest.is_running else "stopped",
+        "uptime": report.uptime,
+        "cpu": report.cpu,
+        "cpus": guest.cores,
+        "mem": report.mem,
+        "maxmem": guest.memory,
+        "disk": 0 if is_vm or not guest.is_running else int(guest.disk * 0.31),
+        "maxdisk": guest.disk,
+        "netin": report.netin,
+        "netout": report.netout,
+    }
+    row |= {"memhost": report.mem} if is_vm else _container_numbers(guest, report.diskread)
+    if guest.lock is not None:
+        row["lock"] = guest.lock
+    if "tags" in guest.config:
+        row["tags"] = guest.config["tags"]
+    if guest.is_running:
+        row |= {"pid": guest.pid, **_pressure(call, guest)}
+    if is_vm and full:
+        row["qmpstatus"] = guest.state.value
+        if guest.is_running:
+            nic = {"netin": report.netin, "netout": report.netout}
+            row["nics"] = {f"tap{guest.vmid}i0": nic}
+    return row
+
+
+def _container_numbers(guest: Guest, diskread: int) -> Row:
+    swap = 512 * 1024 * 1024
+    return {
+        "type": "lxc",
+        "swap": 0,
+        "maxswap": swap if guest.is_running else 0,
+        "diskread": diskread,
+        "diskwrite": int(diskread * 1.7),
+    }
+
+
+def _pressure(call: Call, guest: Guest) -> Row:
+    some = round(call.world.wave(f"{guest.vmid}/psi", 1.1, 0.9).at(call.world.now()), 2)
+    return {
+        "pressurecpusome": some,
+        "pressurecpufull": round(some * 0.9, 2),
+        "pressureiosome": 0,
+        "pressureiofull": 0,
+        "pressurememorysome": 0,
+        "pressurememoryfull": 0,
+    }
+
+
+@api.on("GET", "/nodes/{node}/qemu/{vmid}", proxied=True)
+@api.on("GET", "/nodes/{node}/lxc/{vmid}", proxied=True)
+def guest_index(call: Call) -> object:
+    """Names of what there is below."""
+    names = QEMU_INDEX if call.kind is Kind.QEMU else LXC_INDEX
+    return [{"subdir": name} for name in names]
+
+
+@api.on("GET", "/nodes/{node}/qemu/{vmid}/status", proxied=True)
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/status", proxied=True)
+def guest_status_index(_call: Call) -> object:
+    """Names of the power actions."""
+    return [{"subdir": name} for name in STATUS_INDEX]
+
+
+@api.on("GET", "/nodes/{node}/qemu/{vmid}/status/current", needs=AUDIT_GUEST, proxied=True)
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/status/current", needs=AUDIT_GUEST, proxied=True)
+def guest_current(call: Call) -> object:
+    """Status from the guest's own node, with its HA state."""
+    guest = call.guest()
+    return {**status_row(call, guest, full=True), "ha": _ha(call, guest)}
+
+
+def _ha(call: Call, guest: Guest) -> Row:
+    resource = call.cluster.ha.resources.get(guest.sid)
+    if resource is None:
+        return {"managed": 0}
+    state = call.cluster.ha_wording.guest_state(guest.sid)
+    return {"managed": 1, "state": state or resource.state.value}
+
+
+@api.on(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/config",
+    needs=AUDIT_GUEST,
+    proxied=True,
+    params=[flag("current"), maybe("snapshot", max_length=40)],
+)
+@api.on(
+    "GET",
+    "/nodes/{node}/lxc/{vmid}/config",
+    needs=AUDIT_GUEST,
+    proxied=True,
+    params=[flag("current"), maybe("snapshot", max_length=40)],
+)
+def guest_config(call: Call) -> object:
+    """The configuration file, its lock and its digest."""
+    guest = call.guest()
+    if call.has("snapshot"):
+        raise died(f"snapshot '{call.str('snapshot')}' does not exist")
+    lock = {"lock": guest.lock} if guest.lock is not None else {}
+    return {**guest.config, **lock, "digest": guest.digest()}
+
+
+@api.on("GET", "/nodes/{node}/qemu/{vmid}/pending", needs=AUDIT_GUEST, proxied=True)
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/pending", needs=AUDIT_GUEST, proxied=True)
+def guest_pending(call: Call) -> object:
+    """The configuration as a list of keys; nothing is ever pending here."""
+    guest = call.guest()
+    rows: list[Row] = [{"key": key, "value": value} for key, value in guest.config.items()]
+    return call.shuffled([*rows, {"key": "digest", "value": guest.digest()}])
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True)
+def guest_start(call: Call) -> object:
+    """qmstart, vzstart or hastart. A running or unknown guest fails in the task, not here."""
+    call.need_quorum()
+    return _power(call, Action.START)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True)
+def guest_stop(call: Call) -> object:
+    """qmstop, vzstop or hastop."""
+    return _power(call, Action.STOP)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/shutdown", needs=POWER, params=SHUTDOWN_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/shutdown", needs=POWER, params=SHUTDOWN_PARAMS, proxied=True)
+def guest_shutdown(call: Call) -> object:
+    """qmshutdown, vzshutdown or hastop."""
+    return _power(call, Action.SHUTDOWN)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/reboot", needs=POWER, params=REBOOT_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/reboot", needs=POWER, params=REBOOT_PARAMS, proxied=True)
+def guest_reboot(call: Call) -> object:
+    """Not routed through HA; only a running guest."""
+    _need_running(call)
+    return _power(call, Action.REBOOT)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/reset", needs=POWER, params=RESET_PARAMS, proxied=True)
+def guest_reset(call: Call) -> object:
+    """Not routed through HA; only a running guest."""
+    _need_running(call)
+    return _power(call, Action.RESET)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/suspend", needs=POWER, params=SUSPEND_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/suspend", needs=POWER, params=SUSPEND_PARAMS, proxied=True)
+def guest_suspend(call: Call) -> object:
+    """Not routed through HA; a managed guest must not be suspended to disk."""
+    guest = _need_running(call)
+    if call.flag("todisk"):
+        if call.cluster.ha.is_managed(guest):
+            raise died("Cannot suspend HA managed VM to disk")
+        raise died("the lab does not suspend to disk")
+    return _power(call, Action.SUSPEND)
+
+
+@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/resume", needs=POWER, params=RESUME_PARAMS, proxied=True)
+@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/resume", needs=POWER, params=RESUME_PARAMS, proxied=True)
+def guest_resume(call: Call) -> object:
+    """Only a running (or paused) guest."""
+    _need_running(call)
+    return _power(call, Action.RESUME)
+
+
+def _need_running(call: Call) -> Guest:
+    guest = call.guest()
+    if not guest.is_running:
+        raise died(f"{guest.kind.title} {guest.vmid} not running")
+    return guest
+
+
+def _power(call: Call, action: Action) -> str:
+    if call.flag("skiplock") and not call.principal.is_root_itself:
+        raise bad_parameters({"skiplock": "Only root may use this option."})
+    guest = call.world.guests.get(call.int("vmid"))
+    routed = action in (Action.START, Action.STOP, Action.SHUTDOWN)
+    if routed and guest is not None and call.cluster.ha.is_managed(guest):
+        return _through_ha(call, guest, action)
+    work = work_of(call.world, call.int("vmid"), call.kind, call.str("node"), action)
+    return call.fork(task_type(call.kind, action), call.int("vmid"), work)
+
+
+def _through_ha(call: Call, guest: Guest, action: Action) -> str:
+    """hastart or hastop: changes the requested state and ends at once."""
+    state = Request.STARTED if action is Action.START else Request.STOPPED
+    word = "start" if action is Action.START else "stop"
+
+    async def work(task: Task) -> None:
+        task.print(f"Requesting HA {word} for {guest.kind.title} {guest.vmid}")
+        await call.world.clock.pass_time(HA_WORK_SECONDS)
+        await call.cluster.ha.write_through(call.node, f"crm-command stop {guest.sid} 0")
+        call.cluster.ha.request_state(guest.sid, state)
+
+    return call.fork(f"ha{word}", guest.vmid, work)

@@ -1,0 +1,228 @@
+"""The table of endpoints: path, permission and parameters stand right above each handler.
+
+To find who answers a path, grep for it in this folder.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hapanel.lab.auth.accounts import Accounts, Principal
+from hapanel.lab.errors import ApiError, died, forbidden
+from hapanel.lab.names import Kind
+from hapanel.lab.schema import Param, Type, Value, text
+from hapanel.lab.tasks import Work
+
+if TYPE_CHECKING:
+    from hapanel.lab.cluster import Cluster
+    from hapanel.lab.world import Guest, World
+
+LOCK_TIMEOUT = 10.0
+
+Handler = Callable[["Call"], object | Awaitable[object]]
+
+NODE = text("node", pattern=r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", invalid="not a node name")
+VMID = Param("vmid", Type.INTEGER, minimum=100, maximum=999999999)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Privileges on a path; with `any_of` one of them is enough."""
+
+    path: str
+    privileges: tuple[str, ...]
+    any_of: bool = False
+
+    def check(self, accounts: Accounts, principal: Principal, names: dict[str, str]) -> None:
+        """Raises 403 as pve-access-control words it."""
+        path = self.path.format_map(names)
+        held = accounts.privileges(principal, path)
+        missing = [name for name in self.privileges if name not in held]
+        if self.any_of and len(missing) < len(self.privileges):
+            return
+        if missing:
+            raise forbidden(path, "|".join(missing) if self.any_of else missing[0])
+
+
+AUDIT_CLUSTER = Needs("/", ("Sys.Audit",))
+AUDIT_NODE = Needs("/nodes/{node}", ("Sys.Audit",))
+AUDIT_GUEST = Needs("/vms/{vmid}", ("VM.Audit",))
+HA_WRITE = Needs("/", ("Sys.Console",))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs | None = None
+    params: tuple[Param, ...] = ()
+    proxied: bool = False
+    allow_token: bool = True
+    anonymous: bool = False
+
+
+@dataclass
+class Listing:
+    """Data with a total beside it."""
+
+    data: object
+    total: int
+
+
+@dataclass
+class Call:
+    """One request on its way to a handler. `node` is who answers (after proxying)."""
+
+    cluster: "Cluster"
+    node: str
+    principal: Principal
+    route: Route
+    values: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def world(self) -> "World":
+        """The simulated world."""
+        return self.cluster.world
+
+    def str(self, name: str, default: str = "") -> str:
+        """A string parameter."""
+        return str(self.values.get(name, default))
+
+    def int(self, name: str, default: int = 0) -> int:
+        """An integer parameter."""
+        return int(self.values.get(name, default))
+
+    def flag(self, name: str) -> bool:
+        """A boolean parameter, false when absent."""
+        return bool(self.values.get(name, False))
+
+    def has(self, name: str) -> bool:
+        """Whether the parameter was given (or has a default)."""
+        return name in self.values
+
+    def may(self, path: str, *privileges: str) -> bool:
+        """Whether the caller holds one of the privileges there."""
+        held = self.world.accounts.privileges(self.principal, path)
+        return any(name in held for name in privileges)
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two guest trees the path is in."""
+        return Kind.LXC if "/lxc" in self.route.path else Kind.QEMU
+
+    def guest(self) -> "Guest":
+        """The guest named by the path, on the node named by the path."""
+        return self.world.guest_on(self.str("node"), self.kind, self.int("vmid"))
+
+    def need_quorum(self) -> None:
+        """For methods that check first (behaviours.md, section 8)."""
+        if not self.cluster.membership.is_quorate(self.node):
+            raise died("cluster not ready - no quorum?")
+
+    async def need_lock(self, name: str, prefix: str = "") -> None:
+        """For methods that only try the cluster lock: they give up after ten seconds."""
+        if not self.cluster.membership.is_quorate(self.node):
+            await self.world.clock.pass_time(LOCK_TIMEOUT)
+            raise died(f"{prefix}cfs-lock '{name}' error: no quorum!")
+
+    def fork(self, type_: "str", id_: object, work: Work) -> "str":
+        """Starts a task of the caller on the answering node and gives its UPID."""
+        node = self.world.nodes[self.node]
+        who = self.principal
+        return self.world.tasks.start(
+            node, type_, str_of(id_), who.user, work, token=who.token
+        ).upid
+
+    def shuffled(self, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+        """Rows in no particular order, as PVE's hashes give them."""
+        self.world.random.shuffle(rows)
+        return rows
+
+
+str_of = str
+
+
+class Table:
+    """Routes by path, found segment by segment."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self._tree: dict[str, object] = {}
+
+    def on(
+        self,
+        method: str,
+        path: str,
+        *,
+        needs: Needs | None = None,
+        params: Sequence[Param] = (),
+        proxied: bool = False,
+        allow_token: bool = True,
+        anonymous: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Registers the decorated handler; parameters of the path are declared by their names."""
+
+        def register(handler: Handler) -> Handler:
+            in_path = tuple(_path_param(part) for part in path.split("/") if part.startswith("{"))
+            declared = (*in_path, *params)
+            self._add(
+                Route(method, path, handler, needs, declared, proxied, allow_token, anonymous)
+            )
+            return handler
+
+        return register
+
+    def _add(self, route: Route) -> None:
+        self.routes.append(route)
+        branch = self._tree
+        for part in _parts(route.path):
+            key = "{}" if part.startswith("{") else part
+            branch = branch.setdefault(key, {})  # type: ignore[assignment]
+        branch[f" {route.method}"] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route and the path's parameters. Raises 501 for what does not exist."""
+        branch: dict[str, object] = self._tree
+        wild: list[str] = []
+        for part in _parts(path):
+            if part in branch:
+                branch = branch[part]  # type: ignore[assignment]
+            elif "{}" in branch:
+                branch = branch["{}"]  # type: ignore[assignment]
+                wild.append(part)
+            else:
+                raise _not_implemented(method, path)
+        route = branch.get(f" {method}")
+        if not isinstance(route, Route):
+            raise _not_implemented(method, path)
+        names = [part[1:-1] for part in _parts(route.path) if part.startswith("{")]
+        return route, dict(zip(names, wild, strict=True))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _path_param(part: str) -> Param:
+    name = part[1:-1]
+    return {"node": NODE, "vmid": VMID}.get(name) or text(name)
+
+
+def _not_implemented(method: str, path: str) -> ApiError:
+    shown = path if path.startswith("/") else f"/{path}"
+    return ApiError(501, f"Method '{method} {shown}' not implemented", newline=False)
+
+
+async def result_of(call: Call) -> object:
+    """Runs the handler, whichever way it is written."""
+    result = call.route.handler(call)
+    if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
+        return await result
+    return result
+
+
+api = Table()

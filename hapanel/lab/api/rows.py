@@ -1,0 +1,140 @@
+"""Rows of /cluster/resources and /nodes: from reports, with their ages (behaviours.md, section 3)."""
+
+from hapanel.lab.api.routing import Call
+from hapanel.lab.metrics import GuestReport, NodeReport
+from hapanel.lab.world import Guest, Node, Storage
+
+Row = dict[str, object]
+
+DROPPED_AFTER_SECONDS = 300.0
+
+
+def fresh_report_of_guest(call: Call, guest: Guest) -> GuestReport | None:
+    """The guest's last report, unless the viewer has missed its node for five minutes."""
+    if call.cluster.membership.is_silent(call.node, guest.node, DROPPED_AFTER_SECONDS):
+        return None
+    return guest.report
+
+
+def fresh_report_of_node(call: Call, node: Node) -> NodeReport | None:
+    """The node's last report, under the same rule."""
+    if call.cluster.membership.is_silent(call.node, node.name, DROPPED_AFTER_SECONDS):
+        return None
+    return node.report
+
+
+def guest_row(call: Call, guest: Guest) -> Row:
+    """One guest. Lock, node and hastate are fresh; what it measures is as old as its report."""
+    row: Row = {
+        "id": guest.id,
+        "type": guest.kind.value,
+        "vmid": guest.vmid,
+        "node": guest.node,
+    }
+    hastate = call.cluster.ha_wording.guest_state(guest.sid)
+    if hastate is not None:
+        row["hastate"] = hastate
+    if guest.lock is not None:
+        row["lock"] = guest.lock
+    report = fresh_report_of_guest(call, guest)
+    if report is None:
+        return {**row, "status": "unknown"}
+    row |= {
+        "name": guest.name,
+        "status": report.status,
+        "template": 0,
+        "uptime": report.uptime,
+        "cpu": round(report.cpu, 12) if report.cpu else 0,
+        "maxcpu": guest.cores,
+        "mem": report.mem,
+        "maxmem": guest.memory,
+        "memhost": report.mem,
+        "disk": 0 if guest.kind == "qemu" or not report.uptime else int(guest.disk * 0.31),
+        "maxdisk": guest.disk,
+        "netin": report.netin,
+        "netout": report.netout,
+        "diskread": report.diskread,
+        "diskwrite": report.diskwrite,
+    }
+    if "tags" in guest.config:
+        row["tags"] = guest.config["tags"]
+    return row
+
+
+def node_row(call: Call, node: Node) -> Row:
+    """One node of /cluster/resources."""
+    row: Row = {
+        "id": f"node/{node.name}",
+        "type": "node",
+        "node": node.name,
+        "status": node_status(call, node),
+        "cgroup-mode": 2,
+    }
+    hastate = call.cluster.ha.node_status.get(node.name)
+    if hastate is not None:
+        row["hastate"] = hastate
+    return row | _node_numbers(call, node)
+
+
+def node_status(call: Call, node: Node) -> str:
+    """Offline comes from membership at once; online without a report is unknown."""
+    if not call.cluster.membership.is_online(call.node, node.name):
+        return "offline"
+    return "online" if node.report else "unknown"
+
+
+def _node_numbers(call: Call, node: Node) -> Row:
+    report = fresh_report_of_node(call, node)
+    if report is None:
+        return {}
+    if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
+        return {"level": ""}
+    row: Row = {
+        "level": "",
+        "maxcpu": node.cores,
+        "maxmem": node.memory,
+        "maxdisk": node.disk,
+    }
+    if node_status(call, node) == "online":
+        row |= {"cpu": report.cpu, "mem": report.mem, "disk": report.disk, "uptime": report.uptime}
+    return row
+
+
+def node_list_row(call: Call, node: Node) -> Row:
+    """One node of /nodes."""
+    row: Row = {
+        "id": f"node/{node.name}",
+        "type": "node",
+        "node": node.name,
+        "status": node_status(call, node),
+        "ssl_fingerprint": node.fingerprint,
+    }
+    return row | _node_numbers(call, node)
+
+
+def storage_row(call: Call, storage: Storage, node: Node) -> Row:
+    """One storage on one node; without a report of the node it is unknown."""
+    row: Row = {
+        "id": f"storage/{node.name}/{storage.storage}",
+        "type": "storage",
+        "storage": storage.storage,
+        "node": node.name,
+        "plugintype": storage.type,
+        "content": storage.content,
+        "shared": int(storage.shared),
+    }
+    if fresh_report_of_node(call, node) is None:
+        return {**row, "status": "unknown"}
+    return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
+
+
+def network_row(node: str) -> Row:
+    """The zone every node has."""
+    return {
+        "id": f"network/{node}/zone/localnetwork",
+        "type": "network",
+        "network-type": "zone",
+        "network": "localnetwork",
+        "node": node,
+        "status": "ok",
+    }

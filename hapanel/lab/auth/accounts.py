@@ -1,0 +1,161 @@
+"""Users, tokens, roles and access control lists, judged as pve-access-control judges them."""
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+
+from hapanel.lab.auth.privileges import ALL_PRIVILEGES, BUILT_IN_ROLES, NO_ACCESS
+
+ROOT = "root@pam"
+
+Privileges = dict[str, int]
+"""Privilege -> 1 when it propagates to deeper paths, else 0."""
+
+
+@dataclass
+class Token:
+    """An API token of a user."""
+
+    name: str
+    secret: str
+    privsep: bool = True
+    comment: str | None = None
+    expire: int = 0
+
+
+@dataclass
+class User:
+    """A user; `expire` is an epoch, 0 is never."""
+
+    userid: str
+    password: str | None = None
+    enabled: bool = True
+    expire: int = 0
+    comment: str | None = None
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+    @property
+    def realm(self) -> str:
+        """`pam` or `pve`."""
+        return self.userid.rpartition("@")[2]
+
+
+@dataclass(frozen=True)
+class AclEntry:
+    """`ugid` (a user or a full token id) has `role` on `path`."""
+
+    path: str
+    ugid: str
+    role: str
+    propagate: bool = True
+
+    @property
+    def type(self) -> str:
+        """`token` or `user`."""
+        return "token" if "!" in self.ugid else "user"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a user by ticket, or one of his tokens."""
+
+    user: str
+    token: str | None = None
+
+    @property
+    def auth_id(self) -> str:
+        """`user@realm` or `user@realm!token`."""
+        return f"{self.user}!{self.token}" if self.token else self.user
+
+    @property
+    def is_root_itself(self) -> bool:
+        """root@pam by ticket; a token of root@pam is not (behaviours.md, section 5)."""
+        return self.token is None and self.user == ROOT
+
+
+class Accounts:
+    """user.cfg and what may be asked of it."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {ROOT: User(ROOT, secrets.token_urlsafe(12))}
+        self.roles: dict[str, frozenset[str]] = dict(BUILT_IN_ROLES)
+        self.acl: dict[tuple[str, str, str], AclEntry] = {}
+
+    def add_token(self, userid: str, name: str, *, privsep: bool) -> Token:
+        """Makes a token and its secret."""
+        token = Token(name, str(uuid.UUID(int=secrets.randbits(128), version=4)), privsep)
+        self.users[userid].tokens[name] = token
+        return token
+
+    def grant(self, path: str, ugid: str, role: str, *, propagate: bool = True) -> None:
+        """Adds or replaces an ACL entry."""
+        self.acl[(path, ugid, role)] = AclEntry(path, ugid, role, propagate)
+
+    def revoke(self, path: str, ugid: str, role: str) -> None:
+        """Removes an ACL entry if there is one."""
+        self.acl.pop((path, ugid, role), None)
+
+    def is_active(self, principal: Principal, now: float) -> bool:
+        """The user and the token exist, are enabled and not expired."""
+        user = self.users.get(principal.user)
+        if user is None or not user.enabled or (user.expire and user.expire < now):
+            return False
+        if principal.token is None:
+            return True
+        token = user.tokens.get(principal.token)
+        return token is not None and not (token.expire and token.expire < now)
+
+    def privileges(self, principal: Principal, path: str) -> Privileges:
+        """What the principal may on that path."""
+        own = self._of_id(principal.user, path)
+        if principal.token is None:
+            return own
+        user = self.users.get(principal.user)
+        token = user.tokens.get(principal.token) if user else None
+        if token is None:
+            return {}
+        if not token.privsep:
+            return own
+        separate = self._of_id(principal.auth_id, path)
+        return {name: flag & own[name] for name, flag in separate.items() if name in own}
+
+    def may(self, principal: Principal, path: str, privilege: str) -> bool:
+        """One privilege on one path."""
+        return privilege in self.privileges(principal, path)
+
+    def _of_id(self, auth_id: str, path: str) -> Privileges:
+        if auth_id == ROOT:
+            return dict.fromkeys(ALL_PRIVILEGES, 1)
+        roles = self._roles(auth_id, path)
+        if NO_ACCESS in roles:
+            return {}
+        found: Privileges = {}
+        for role, propagate in roles.items():
+            for privilege in self.roles.get(role, frozenset()):
+                found[privilege] = found.get(privilege, 0) | propagate
+        return found
+
+    def _roles(self, auth_id: str, path: str) -> dict[str, int]:
+        """Entries on a deeper path replace what was inherited."""
+        roles: dict[str, int] = {}
+        for ancestor in ancestors(path):
+            here = {
+                entry.role: int(entry.propagate)
+                for entry in self.acl.values()
+                if entry.path == ancestor
+                and entry.ugid == auth_id
+                and (entry.propagate or ancestor == path)
+            }
+            if here:
+                roles = here
+        return roles
+
+    def acl_paths(self) -> set[str]:
+        """Every path that has an entry."""
+        return {entry.path for entry in self.acl.values()}
+
+
+def ancestors(path: str) -> list[str]:
+    """`/vms/100` -> `/`, `/vms`, `/vms/100`."""
+    parts = [part for part in path.split("/") if part]
+    return ["/", *("/" + "/".join(parts[: n + 1]) for n in range(len(parts)))]

@@ -1,0 +1,111 @@
+"""The command line: run a lab in the foreground, or talk to one with `ctl`."""
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import sys
+import urllib.error
+import urllib.request
+
+from hapanel.lab.control import Control
+from hapanel.lab.lab import Lab, fresh_control_token
+from hapanel.lab.net.listener import Door, Listener
+from hapanel.lab.scenario import Scenario, UnknownScenario, load
+
+LOOPBACK_NET = re.compile(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){2}")
+CTL_TIMEOUT = 30
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["ctl"]:
+        return ctl(words[1:])
+    arguments = _parser().parse_args(words)
+    try:
+        scenario = load(arguments.scenario)
+    except UnknownScenario as fault:
+        print(fault, file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(_serve(scenario, arguments))
+    except OSError as fault:
+        print(f"cannot open the lab's addresses: {fault}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hapanel.lab",
+        description="A Proxmox VE cluster in one program; `ctl` hurts and heals a running one.",
+    )
+    parser.add_argument("--scenario", default="clusterubd", help="name, or path of a JSON file")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="how much shorter durations are")
+    parser.add_argument("--net", type=_net, default="127.0.42", help="three octets in 127.")
+    parser.add_argument("--control-port", type=int, default=0, help="0 picks a free one")
+    return parser
+
+
+def _speed(word: str) -> float:
+    speed = float(word)
+    if not 0.1 <= speed <= 1000:
+        raise argparse.ArgumentTypeError("must be between 0.1 and 1000")
+    return speed
+
+
+def _net(word: str) -> str:
+    if not LOOPBACK_NET.fullmatch(word):
+        raise argparse.ArgumentTypeError("must be three octets such as 127.0.42")
+    return word
+
+
+async def _serve(scenario: Scenario, arguments: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    lab = Lab(scenario, speed=arguments.speed, net=arguments.net)
+    token = fresh_control_token()
+    control = Listener("127.0.0.1", arguments.control_port, Control(lab, token).serve)
+    try:
+        lab.start()
+        control.set_door(Door.OPEN)
+        print(json.dumps(lab.ready(f"http://127.0.0.1:{control.port}", token)), flush=True)
+        await stop.wait()
+    finally:
+        control.set_door(Door.CLOSED)
+        await lab.close()
+    return 0
+
+
+def ctl(words: list[str]) -> int:
+    """Sends one action to a running lab: 0 done, 2 refused, 1 unreachable."""
+    parser = argparse.ArgumentParser(prog="python -m hapanel.lab ctl")
+    parser.add_argument("--url", required=True, help="control_url of the ready line")
+    parser.add_argument("--token", required=True, help="control_token of the ready line")
+    parser.add_argument("action")
+    parser.add_argument("args", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args(words)
+    body = json.dumps({"action": arguments.action, "args": arguments.args}).encode()
+    request = urllib.request.Request(  # noqa: S310
+        arguments.url,
+        data=body,
+        headers={
+            "Authorization": f"Bearer {arguments.token}",
+            "Content-Type": "application/json",
+            "Connection": "close",
+        },
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=CTL_TIMEOUT) as answer:
+            print(json.dumps(json.load(answer), indent=2))
+        return 0
+    except urllib.error.HTTPError as refused:
+        print(json.loads(refused.read())["error"], file=sys.stderr)
+        return 2
+    except OSError as fault:
+        print(f"the lab does not answer at {arguments.url}: {fault}", file=sys.stderr)
+        return 1

@@ -1,0 +1,22 @@
+"""The cluster as its API sees it: the world, its membership, its HA manager, its tickets."""
+
+from dataclasses import dataclass, field
+
+from hapanel.lab.auth.tickets import Tickets
+from hapanel.lab.ha.manager import HaManager
+from hapanel.lab.ha.wording import HaWording
+from hapanel.lab.membership import Membership
+from hapanel.lab.world import World
+
+
+@dataclass
+class Cluster:
+    """What a handler may use."""
+
+    world: World
+    membership: Membership
+    ha: HaManager
+    tickets: Tickets = field(default_factory=Tickets)
+
+    def __post_init__(self) -> None:
+        self.ha_wording = HaWording(self.world, self.membership, self.ha)

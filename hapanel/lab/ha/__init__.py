@@ -1,0 +1,1 @@
+"""High availability in its simplest true form, until the HA engine takes over."""

@@ -1,0 +1,104 @@
+"""Machines that fall and rise, and what becomes of those who ran on them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from hapanel.lab.membership import Membership
+from hapanel.lab.power import Action, task_type, work_of
+from hapanel.lab.tasks import Task, Work
+from hapanel.lab.world import Guest, Node, Power, World
+
+BOOT_SECONDS = 20.0
+REPORT_SECONDS = 10.0
+FIRST_REPORT_SECONDS = 4.0
+
+
+class Hardware:
+    """Power of the nodes, and the reports their pvestatd sends while they have it."""
+
+    def __init__(
+        self, world: World, membership: Membership, is_managed: Callable[[Guest], bool]
+    ) -> None:
+        self._world = world
+        self._membership = membership
+        self._is_managed = is_managed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self) -> None:
+        """Starts the reports of every node."""
+        for node in self._world.nodes.values():
+            self._report(node)
+            self._spawn(self._reports(node))
+
+    def crash(self, node: Node) -> None:
+        """The power cord is pulled."""
+        if node.power is Power.OFF:
+            return
+        node.power = Power.OFF
+        self._world.tasks.lose_all_of(node.name)
+        for guest in list(self._world.guests.values()):
+            if guest.runs_on == node.name:
+                self._world.stop_guest(guest)
+        self._world.changed()
+        self._membership.disturbed()
+
+    def power_on(self, node: Node) -> None:
+        """The machine boots; it answers after BOOT_SECONDS."""
+        if node.power is not Power.OFF:
+            return
+        node.power = Power.BOOTING
+        self._spawn(self._boot(node))
+
+    async def _boot(self, node: Node) -> None:
+        clock = self._world.clock
+        await clock.pass_time(BOOT_SECONDS)
+        node.power = Power.ON
+        node.booted_at = self._world.now()
+        self._forget(node)
+        self._world.tasks.close_lost_of(node.name)
+        self._world.changed()
+        self._membership.disturbed()
+        while not self._membership.is_quorate(node.name):
+            await clock.pass_time(1)
+        self._world.tasks.start(node, "startall", "", "root@pam", self._start_all(node))
+
+    def _start_all(self, node: Node) -> Work:
+        async def work(_task: Task) -> None:
+            for guest in list(self._world.guests_of(node.name)):
+                if self._is_managed(guest) or guest.config.get("onboot") != 1:
+                    continue
+                start = work_of(self._world, guest.vmid, guest.kind, node.name, Action.START)
+                type_ = task_type(guest.kind, Action.START)
+                self._world.tasks.start(node, type_, str(guest.vmid), "root@pam", start)
+
+        return work
+
+    def _forget(self, node: Node) -> None:
+        """A returning node answers its first seconds with `unknown`."""
+        node.report = None
+        for guest in self._world.guests_of(node.name):
+            guest.report = None
+
+    async def _reports(self, node: Node) -> None:
+        clock = self._world.clock
+        while True:
+            await clock.pass_time(REPORT_SECONDS if node.report else FIRST_REPORT_SECONDS)
+            if node.is_on:
+                self._report(node)
+
+    def _report(self, node: Node) -> None:
+        node.report = self._world.measure_node(node)
+        for guest in self._world.guests_of(node.name):
+            guest.report = self._world.measure_guest(guest)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Ends what runs."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

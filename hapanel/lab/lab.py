@@ -1,0 +1,157 @@
+"""The program: a scenario becomes a world, the world gets sockets, and somebody can hurt it."""
+
+import asyncio
+import secrets
+import tempfile
+from pathlib import Path
+
+from hapanel.lab.api import access, cluster_wide, guest_migration, guests, ha, nodes, tasks
+from hapanel.lab.auth.accounts import ROOT
+from hapanel.lab.clock import Clock
+from hapanel.lab.cluster import Cluster
+from hapanel.lab.faults import ApiFault, Misbehaviour
+from hapanel.lab.guests_http import GuestService
+from hapanel.lab.ha.manager import HaManager
+from hapanel.lab.hardware import Hardware
+from hapanel.lab.membership import Membership, QDevice
+from hapanel.lab.net.listener import Door, Listener
+from hapanel.lab.net.pki import Authority
+from hapanel.lab.scenario import Scenario, build
+from hapanel.lab.server import NodeApi
+from hapanel.lab.world import Power
+
+API_PORT = 8006
+AREAS = (access, cluster_wide, guest_migration, guests, ha, nodes, tasks)
+OPERATE_ROLE = "HAPanelOperate"
+OPERATE_PRIVILEGES = frozenset(
+    (
+        "Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "Sys.Console",
+        "Sys.Modify", "Sys.Syslog", "VM.Audit", "VM.GuestAgent.Audit", "VM.Migrate", "VM.PowerMgmt",
+    )
+)  # fmt: skip
+PANEL_USER = "hapanel@pve"
+
+
+class Lab:
+    """One running cluster."""
+
+    def __init__(self, scenario: Scenario, *, speed: float, net: str) -> None:
+        self.scenario = scenario
+        self.speed = speed
+        self.clock = Clock(speed)
+        self.world = build(scenario, self.clock, net)
+        device = QDevice(scenario.qdevice) if scenario.qdevice else None
+        self.membership = Membership(self.world, device)
+        self.ha = HaManager(self.world, self.membership)
+        self.cluster = Cluster(self.world, self.membership, self.ha)
+        self.hardware = Hardware(self.world, self.membership, self.ha.is_managed)
+        self.faults = {name: ApiFault() for name in self.world.nodes}
+        self.authority = Authority(scenario.cluster)
+        self.ca_file = ""
+        self._listeners: dict[str, Listener] = {}
+        self.services: dict[int, GuestService] = {}
+        self._make_accounts()
+
+    def _make_accounts(self) -> None:
+        accounts = self.world.accounts
+        accounts.roles[OPERATE_ROLE] = OPERATE_PRIVILEGES
+        accounts.users[PANEL_USER] = type(accounts.users[ROOT])(PANEL_USER)
+        for name, role in (("operate", OPERATE_ROLE), ("watch", "PVEAuditor")):
+            accounts.add_token(PANEL_USER, name, privsep=True)
+            accounts.grant("/", f"{PANEL_USER}!{name}", role)
+        accounts.grant("/", PANEL_USER, "Administrator")
+
+    def start(self) -> None:
+        """Opens every door and starts what lives."""
+        self.world.tasks.on_event = self.world.log.task_event
+        self.ha.adopt(
+            (guest.vmid for guest in self.scenario.guests if guest.ha), self.scenario.crm_master
+        )
+        for node in self.world.nodes.values():
+            leaf = self.authority.leaf(
+                node.name, node.ip, with_aki=not self.scenario.leaf_without_aki
+            )
+            node.fingerprint = leaf.fingerprint
+            serve = NodeApi(node.name, self.cluster, self.faults).serve
+            self._listeners[node.name] = Listener(node.ip, API_PORT, serve, tls=leaf.context)
+        for guest in self.world.guests.values():
+            if guest.serves is not None:
+                self.services[guest.vmid] = GuestService(self.world, guest, guest.serves)
+        self.world.on_change(self.follow_hardware)
+        self.follow_hardware()
+        self.hardware.run()
+        self.ha.run()
+        self._write_ca()
+
+    def _write_ca(self) -> None:
+        folder = tempfile.mkdtemp(prefix="hapanel-lab-")
+        path = Path(folder) / "ca.pem"
+        path.write_text(self.authority.pem)
+        self.ca_file = str(path)
+
+    def follow_hardware(self) -> None:
+        """Doors follow power and faults; guests' services follow their guests."""
+        for name, listener in self._listeners.items():
+            node = self.world.nodes[name]
+            if node.power is not Power.ON:
+                listener.set_door(Door.BLACK_HOLE)
+            elif self.faults[name].kind is Misbehaviour.REFUSE:
+                listener.set_door(Door.CLOSED)
+            else:
+                listener.set_door(Door.OPEN)
+        for service in self.services.values():
+            service.follow()
+
+    def set_fault(self, node: str, fault: ApiFault) -> None:
+        """Replaces the fault of a node's API; requests that hang are cut off by the next one."""
+        was = self.faults[node].kind
+        self.faults[node] = fault
+        if was is Misbehaviour.HANG:
+            self._listeners[node].drop_connections()
+        self.follow_hardware()
+
+    def ready(self, control_url: str, control_token: str) -> dict[str, object]:
+        """The line that says everything a client needs."""
+        panel = self.world.accounts.users[PANEL_USER]
+        return {
+            "ready": True,
+            "cluster": self.world.cluster_name,
+            "nodes": [
+                {"name": node.name, "url": f"https://{node.ip}:{API_PORT}", "ssh": None}
+                for node in self.world.nodes.values()
+            ],
+            "ca": self.authority.pem,
+            "ca_file": self.ca_file,
+            "token_id": f"{PANEL_USER}!operate",
+            "token_secret": panel.tokens["operate"].secret,
+            "watch_token_id": f"{PANEL_USER}!watch",
+            "watch_token_secret": panel.tokens["watch"].secret,
+            "root_password": self.world.accounts.users[ROOT].password,
+            "control_url": control_url,
+            "control_token": control_token,
+            "services": [
+                {"name": guest.serves.name, "vmid": guest.vmid, "url": self.services[guest.vmid].url}
+                for guest in self.world.guests.values()
+                if guest.serves is not None
+            ],
+            "time_scale": self.speed,
+        }
+
+    async def close(self) -> None:
+        """Ends tasks, rounds and sockets."""
+        await self.ha.close()
+        await self.hardware.close()
+        await self.world.tasks.close()
+        for service in self.services.values():
+            service.close()
+        for listener in self._listeners.values():
+            listener.set_door(Door.CLOSED)
+        if self.ca_file:
+            Path(self.ca_file).unlink(missing_ok=True)
+            Path(self.ca_file).parent.rmdir()
+        await asyncio.sleep(0)
+
+
+def fresh_control_token() -> str:
+    """A secret for the control server."""
+    return secrets.token_urlsafe(24)

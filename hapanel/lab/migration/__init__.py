@@ -1,0 +1,1 @@
+"""How guests move: arithmetic, task logs, the flow."""

@@ -1,0 +1,102 @@
+"""What every migration has: an order, a lock, a way to the target, and the ends of its log."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hapanel.lab.errors import TaskFailed
+from hapanel.lab.migration import lines
+from hapanel.lab.tasks import Task
+from hapanel.lab.world import Guest, World
+
+BEGIN_SECONDS = 0.7
+SSH_TIMEOUT_SECONDS = 38.0
+SSH = (
+    "/usr/bin/ssh -e none -o 'BatchMode=yes' -o 'HostKeyAlias={name}' "
+    "-o 'UserKnownHostsFile=/etc/pve/nodes/{name}/ssh_known_hosts' "
+    "-o 'GlobalKnownHostsFile=none' root@{ip}"
+)
+
+
+class MigrationFailed(Exception):
+    """A phase failed; the text goes into the log."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which guest goes where, and how."""
+
+    vmid: int
+    source: str
+    target: str
+    by_ha: bool = False
+    limit_kib: int = 0
+    shutdown_timeout: int = 180
+
+
+class Journey:
+    """One migration on its way. The guest is locked from the moment it is ordered."""
+
+    def __init__(self, world: World, order: Order, task: Task) -> None:
+        self.world = world
+        self.order = order
+        self.task = task
+        self.guest: Guest = world.guests[order.vmid]
+        self.speed = world.clock.speed
+        self.started = world.now()
+        self.memory_since = self.started
+
+    def begin(self) -> None:
+        """First lines; the lock was set when the task was ordered."""
+        if self.order.by_ha:
+            self.task.print("task started by HA resource agent")
+
+    async def reach_target(self) -> None:
+        """Tries ssh to the target, as every migration does first."""
+        target = self.world.nodes[self.order.target]
+        await self.world.clock.pass_time(BEGIN_SECONDS)
+        if target.is_on:
+            return
+        await self.world.clock.pass_time(SSH_TIMEOUT_SECONDS - BEGIN_SECONDS)
+        self.task.say(f"# {SSH.format(name=target.name, ip=target.ip)} /bin/true")
+        self.task.say(f"ssh: connect to host {target.ip} port 22: No route to host")
+        raise MigrationFailed("Can't connect to destination address using public key")
+
+    def announce(self) -> None:
+        """`starting migration of VM 100 to node 'slave' (...)`."""
+        target = self.world.nodes[self.order.target]
+        title = self.guest.kind.title
+        self.task.say(
+            f"starting migration of {title} {self.guest.vmid} to node '{target.name}' ({target.ip})"
+        )
+
+    def move_config(self) -> None:
+        """From here on the guest belongs to the target."""
+        self.guest.node = self.order.target
+        self.world.changed()
+
+    def unlock(self) -> None:
+        """Gives the configuration's lock back, unless the node died with it."""
+        if not self.task.lost:
+            self.guest.lock = None
+
+    def took(self) -> str:
+        """Duration so far, on the wall clock."""
+        return lines.duration(self.world.now() - self.started)
+
+    def abort(self, fault: BaseException) -> NoReturn:
+        """Phase 1 failed: nothing has happened to the guest."""
+        if self.task.lost:
+            raise fault
+        interrupted = isinstance(fault, asyncio.CancelledError)
+        reason = "interrupted by signal" if interrupted else str(fault)
+        if interrupted:
+            self.task.say("aborting phase 1 - cleanup resources")
+        self.task.say(f"ERROR: migration aborted (duration {self.took()}): {reason}")
+        self.unlock()
+        raise TaskFailed("migration aborted")
+
+    def succeed(self) -> None:
+        """The good end."""
+        self.unlock()
+        self.task.say(f"migration finished successfully (duration {self.took()})")

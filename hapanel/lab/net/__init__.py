@@ -1,0 +1,1 @@
+"""Sockets: servers that can be frozen, refused and swallowed."""

@@ -1,0 +1,212 @@
+"""Scenarios: JSON files that describe a cluster, and how a world is made of one."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from hapanel.lab.clock import Clock
+from hapanel.lab.names import Kind
+from hapanel.lab.world import MIB, Busyness, Guest, Node, Serves, Storage, World
+
+FOLDER = Path(__file__).parent / "scenarios"
+FIRST_NODE_HOST = 20
+FIRST_GUEST_HOST = 100
+GUEST_PORT = 8080
+UPTIME_AT_START = 86_400.0
+GIB = 1024 * MIB
+
+
+class NodeSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A node; sizes in GiB."""
+
+    name: str
+    cores: int = 8
+    memory_gib: int = 32
+    disk_gib: int = 240
+    votes: int = 1
+
+
+class StorageSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A storage; sizes in GiB."""
+
+    storage: str
+    type: str
+    content: str
+    shared: bool = False
+    total_gib: int = 100
+    used_gib: int = 20
+    nodes: list[str] = []
+    vgname: str | None = None
+    device: str | None = None
+    path: str | None = None
+
+
+class ServesSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """The guest's web service; `boot_seconds` until it answers after a start."""
+
+    name: str
+    boot_seconds: float = 12.0
+
+
+class GuestSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """A guest; `dirty_mib` is what it dirties a second, `working_set_mib` at most how much."""
+
+    vmid: int
+    kind: Kind
+    name: str
+    node: str
+    memory_mib: int
+    disk_gib: int
+    cores: int = 2
+    storage: str = "vg_drbd"
+    running: bool = True
+    ha: bool = False
+    onboot: bool = False
+    dirty_mib: float = 10.0
+    working_set_mib: int = 512
+    resident: float = 0.92
+    tags: str | None = None
+    serves: ServesSpec | None = None
+
+
+class Scenario(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole cluster."""
+
+    cluster: str
+    nodes: list[NodeSpec]
+    storages: list[StorageSpec]
+    guests: list[GuestSpec]
+    qdevice: str | None = None
+    crm_master: str | None = None
+    leaf_without_aki: bool = False
+    seed: int = 1
+
+
+class UnknownScenario(ValueError):
+    """No such file; the text lists what there is."""
+
+
+def load(name: str) -> Scenario:
+    """Reads a scenario by its name or by the path of a file."""
+    path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
+        raise UnknownScenario(f"no scenario {name!r}; there are: {known}")
+    return msgspec.json.decode(path.read_bytes(), type=Scenario)
+
+
+def build(scenario: Scenario, clock: Clock, net: str) -> World:
+    """A world as the scenario says, with addresses below `net` (three octets)."""
+    world = World(clock, scenario.cluster, scenario.seed)
+    for number, node in enumerate(scenario.nodes):
+        world.nodes[node.name] = _node(node, number, net, clock.now())
+    for storage in scenario.storages:
+        world.storages[storage.storage] = _storage(storage)
+    serving = 0
+    for spec in sorted(scenario.guests, key=lambda guest: guest.vmid):
+        address = f"{net}.{FIRST_GUEST_HOST + serving}"
+        serving += spec.serves is not None
+        guest = world.guests[spec.vmid] = _guest(spec, address)
+        if spec.running:
+            _run_since_yesterday(world, guest)
+    return world
+
+
+def _node(spec: NodeSpec, number: int, net: str, now: float) -> Node:
+    return Node(
+        name=spec.name,
+        node_id=number + 1,
+        ip=f"{net}.{FIRST_NODE_HOST + number}",
+        cores=spec.cores,
+        memory=spec.memory_gib * GIB,
+        disk=spec.disk_gib * GIB,
+        booted_at=now - UPTIME_AT_START - 600 * number,
+        votes=spec.votes,
+    )
+
+
+def _storage(spec: StorageSpec) -> Storage:
+    return Storage(
+        storage=spec.storage,
+        type=spec.type,
+        content=spec.content,
+        shared=spec.shared,
+        total=spec.total_gib * GIB,
+        used=spec.used_gib * GIB,
+        nodes=tuple(spec.nodes),
+        vgname=spec.vgname,
+        device=spec.device,
+        path=spec.path,
+    )
+
+
+def _guest(spec: GuestSpec, address: str) -> Guest:
+    config = _vm_config(spec) if spec.kind is Kind.QEMU else _ct_config(spec)
+    if spec.onboot:
+        config["onboot"] = 1
+    if spec.tags:
+        config["tags"] = spec.tags
+    serves = Serves(spec.serves.name, address, spec.serves.boot_seconds) if spec.serves else None
+    return Guest(
+        vmid=spec.vmid,
+        kind=spec.kind,
+        name=spec.name,
+        node=spec.node,
+        config=config,
+        cores=spec.cores,
+        memory=spec.memory_mib * MIB,
+        disk=spec.disk_gib * GIB,
+        busy=Busyness(spec.dirty_mib * MIB, spec.working_set_mib * MIB, spec.resident),
+        serves=serves,
+    )
+
+
+def _mac(vmid: int) -> str:
+    tail = hashlib.sha256(str(vmid).encode()).hexdigest()[:6].upper()
+    return f"BC:24:11:{tail[0:2]}:{tail[2:4]}:{tail[4:6]}"
+
+
+def _uuid(spec: GuestSpec, what: str) -> str:
+    digest = hashlib.sha256(f"{what}{spec.vmid}".encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+
+
+def _vm_config(spec: GuestSpec) -> dict[str, object]:
+    """QEMU keeps `memory` as a string (recordings)."""
+    return {
+        "name": spec.name,
+        "memory": str(spec.memory_mib),
+        "cores": spec.cores,
+        "sockets": 1,
+        "cpu": "x86-64-v2-AES",
+        "ostype": "l26",
+        "boot": "order=scsi0;net0",
+        "scsihw": "virtio-scsi-single",
+        "scsi0": f"{spec.storage}:vm-{spec.vmid}-disk-0,size={spec.disk_gib}G",
+        "net0": f"virtio={_mac(spec.vmid)},bridge=vmbr0",
+        "smbios1": f"uuid={_uuid(spec, 'smbios')}",
+        "vmgenid": _uuid(spec, "gen"),
+        "meta": "creation-qemu=10.1.2,ctime=1790000000",
+    }
+
+
+def _ct_config(spec: GuestSpec) -> dict[str, object]:
+    return {
+        "hostname": spec.name,
+        "arch": "amd64",
+        "ostype": "debian",
+        "memory": spec.memory_mib,
+        "swap": 512,
+        "cores": spec.cores,
+        "rootfs": f"{spec.storage}:vm-{spec.vmid}-disk-0,size={spec.disk_gib}G",
+        "net0": f"name=eth0,bridge=vmbr0,hwaddr={_mac(spec.vmid)},ip=dhcp,type=veth",
+        "unprivileged": 1,
+    }
+
+
+def _run_since_yesterday(world: World, guest: Guest) -> None:
+    world.start_guest(guest, guest.node)
+    guest.started_at = world.nodes[guest.node].booted_at + 90
+    if guest.serves is not None:
+        guest.serves.ready_at = 0.0

@@ -1,0 +1,131 @@
+"""Parameters as declared by the API, verified with PVE's messages (pve-common JSONSchema.pm)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hapanel.lab.errors import bad_parameters
+
+UNKNOWN = "property is not defined in schema and the schema does not allow additional properties"
+MISSING = "property is missing and it is not optional"
+TRUE_WORDS = frozenset(("1", "on", "yes", "true"))
+FALSE_WORDS = frozenset(("0", "off", "no", "false"))
+INTEGER = re.compile(r"[+-]?\d+")
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+Value = str | int | float | bool
+
+
+class Type(StrEnum):
+    """Types of the schema."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True)
+class Param:
+    """One declared parameter."""
+
+    name: str
+    type: Type = Type.STRING
+    optional: bool = False
+    enum: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int | None = None
+    min_length: int | None = None
+    pattern: str | None = None
+    invalid: str | None = None
+    default: Value | None = None
+
+
+def text(name: str, **rest: object) -> Param:
+    """A mandatory string."""
+    return Param(name, **rest)  # type: ignore[arg-type]
+
+
+def maybe(name: str, type_: Type = Type.STRING, **rest: object) -> Param:
+    """An optional parameter."""
+    return Param(name, type_, optional=True, **rest)  # type: ignore[arg-type]
+
+
+def flag(name: str, *, default: bool | None = None) -> Param:
+    """An optional boolean."""
+    return Param(name, Type.BOOLEAN, optional=True, default=default)
+
+
+def verify(given: Mapping[str, str], schema: Sequence[Param]) -> dict[str, Value]:
+    """Typed values of the given parameters, with defaults. Raises 400 naming every fault."""
+    known = {param.name: param for param in schema}
+    errors = {name: UNKNOWN for name in given if name not in known}
+    values: dict[str, Value] = {}
+    for param in schema:
+        if param.name not in given:
+            if not param.optional:
+                errors[param.name] = MISSING
+            elif param.default is not None:
+                values[param.name] = param.default
+            continue
+        fault = _fault(given[param.name], param)
+        if fault:
+            errors[param.name] = fault
+        else:
+            values[param.name] = _typed(given[param.name], param.type)
+    if errors:
+        raise bad_parameters(errors)
+    return values
+
+
+def _typed(raw: str, type_: Type) -> Value:
+    match type_:
+        case Type.STRING:
+            return raw
+        case Type.INTEGER:
+            return int(raw)
+        case Type.NUMBER:
+            return float(raw)
+        case Type.BOOLEAN:
+            return raw.lower() in TRUE_WORDS
+
+
+def _fault(raw: str, param: Param) -> str | None:
+    return _type_fault(raw, param) or _range_fault(raw, param) or _text_fault(raw, param)
+
+
+def _type_fault(raw: str, param: Param) -> str | None:
+    fits = {
+        Type.STRING: True,
+        Type.INTEGER: bool(INTEGER.fullmatch(raw)),
+        Type.NUMBER: bool(NUMBER.fullmatch(raw)),
+        Type.BOOLEAN: raw.lower() in TRUE_WORDS | FALSE_WORDS,
+    }[param.type]
+    return None if fits else f"type check ('{param.type}') failed - got '{raw}'"
+
+
+def _range_fault(raw: str, param: Param) -> str | None:
+    if param.type not in (Type.INTEGER, Type.NUMBER):
+        return None
+    number = float(raw)
+    if param.minimum is not None and number < param.minimum:
+        return f"value must have a minimum value of {param.minimum}"
+    if param.maximum is not None and number > param.maximum:
+        return f"value must have a maximum value of {param.maximum}"
+    return None
+
+
+def _text_fault(raw: str, param: Param) -> str | None:
+    if param.enum and raw not in param.enum:
+        return f"value '{raw}' does not have a value in the enumeration '{', '.join(param.enum)}'"
+    if param.max_length is not None and len(raw) > param.max_length:
+        return f"value may only be {param.max_length} characters long"
+    if param.min_length is not None and len(raw) < param.min_length:
+        return f"value must be at least {param.min_length} characters long"
+    if param.pattern is not None and not re.fullmatch(param.pattern, raw):
+        if param.invalid:
+            return f"invalid format - {param.invalid}\n"
+        return "value does not match the regex pattern"
+    return None

@@ -1,0 +1,189 @@
+"""One node's API over HTTPS: sign-in, proxying to other nodes, PVE's forms, and its faults."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from hapanel.lab.api.routing import Call, Listing, Route, api, result_of
+from hapanel.lab.auth.accounts import Principal
+from hapanel.lab.auth.sign_in import who_asks
+from hapanel.lab.cluster import Cluster
+from hapanel.lab.errors import ApiError
+from hapanel.lab.faults import ApiFault, Misbehaviour
+from hapanel.lab.net.http import BadRequest, Request, Response, read_request
+from hapanel.lab.net.listener import Connection
+from hapanel.lab.schema import verify
+from hapanel.lab.world import Power
+
+JSON = "application/json;charset=UTF-8"
+SERVER = "pve-api-daemon/3.0"
+PREFIX = "/api2/json"
+METHODS = frozenset(("GET", "POST", "PUT", "DELETE"))
+IDLE_SECONDS = 5.0
+REQUESTS_PER_CONNECTION = 100
+UNREACHABLE_SECONDS = 3.0
+PROXY_TIMEOUT = 30.0
+AUTH_DELAY = 3.0
+SHUFFLE_KEYS_BELOW = 500
+
+
+class NodeApi:
+    """Serves the connections of one node. `faults` of every node matter, because of proxying."""
+
+    def __init__(self, node: str, cluster: Cluster, faults: Mapping[str, ApiFault]) -> None:
+        self._node = node
+        self._cluster = cluster
+        self._faults = faults
+
+    async def serve(self, connection: Connection) -> None:
+        """Answers request after request until either side has enough."""
+        for number in range(1, REQUESTS_PER_CONNECTION + 1):
+            try:
+                request = await asyncio.wait_for(read_request(connection.reader), IDLE_SECONDS)
+            except TimeoutError:
+                return
+            except BadRequest as fault:
+                connection.writer.write(_bare(fault.status, str(fault)).wire(close=True, server=SERVER))
+                return
+            if request is None:
+                return
+            fault = self._fault_of(request)
+            answer = await self._answer(request, fault)
+            if answer is None:
+                return
+            last = request.wants_close or answer.status >= 400 or number == REQUESTS_PER_CONNECTION
+            await self._send(connection, answer.packed(request).wire(close=last, server=SERVER), fault)
+            if last:
+                return
+
+    def _fault_of(self, request: Request) -> ApiFault | None:
+        fault = self._faults[self._node]
+        return fault if fault.hits(request.method, request.path) else None
+
+    async def _answer(self, request: Request, fault: ApiFault | None) -> Response | None:
+        """The answer to send; None when the connection is to be closed without one."""
+        if fault is not None and fault.kind is Misbehaviour.HANG:
+            await asyncio.Event().wait()
+        if fault is not None and fault.kind is Misbehaviour.SLOW:
+            await asyncio.sleep(fault.milliseconds / 1000)
+        answer = await self.answer(request)
+        return spoiled(answer, fault) if fault else answer
+
+    async def _send(self, connection: Connection, raw: bytes, fault: ApiFault | None) -> None:
+        connection.writer.write(raw)
+        await connection.writer.drain()
+
+    async def answer(self, request: Request) -> Response:
+        """What this node says, without its faults."""
+        try:
+            return _ok(await self._handle(request), self._cluster)
+        except ApiError as error:
+            if error.status == 401:
+                await self._cluster.world.clock.pass_time(AUTH_DELAY)
+            return _refusal(error)
+        except BadRequest as fault:
+            return _bare(fault.status, fault.reason)
+
+    async def _handle(self, request: Request) -> object:
+        if request.method not in METHODS:
+            raise ApiError(501, f"method '{request.method}' not available", bare=True)
+        if not request.path.startswith(PREFIX):
+            raise ApiError(501, f"no such file '{request.path}'", bare=True)
+        if request.method in ("GET", "DELETE") and request.body:
+            raise ApiError(501, f"Unexpected content for method '{request.method}'", bare=True)
+        path = request.path.removeprefix(PREFIX) or "/"
+        principal = who_asks(request, path, self._cluster)
+        route, names = api.find(request.method, path)
+        if not route.anonymous:
+            self._check_rights(route, principal, names)
+        node = await self._place(route, names)
+        values = verify({**request.parameters(), **names}, route.params)
+        return await result_of(Call(self._cluster, node, principal, route, values))
+
+    def _check_rights(self, route: Route, principal: Principal, names: dict[str, str]) -> None:
+        if principal.token and not route.allow_token:
+            raise ApiError(
+                403,
+                f"Permission check failed (URI '{route.path}' not available with API token, "
+                "need proper ticket.\n)",
+            )
+        if route.needs is not None:
+            route.needs.check(self._cluster.world.accounts, principal, names)
+
+    async def _place(self, route: Route, names: dict[str, str]) -> str:
+        """Who answers: this node, or the one in the path when the method is proxied there."""
+        target = names.get("node")
+        if not route.proxied or target is None or target in (self._node, "localhost"):
+            return self._node
+        other = self._cluster.world.node(target)
+        clock = self._cluster.world.clock
+        reachable = self._cluster.membership.is_online(self._node, target)
+        if other.power is not Power.ON or not reachable:
+            await clock.pass_time(UNREACHABLE_SECONDS)
+            raise ApiError(595, "No route to host", bare=True)
+        match self._faults[target].kind:
+            case Misbehaviour.REFUSE:
+                raise ApiError(595, "Connection refused", bare=True)
+            case Misbehaviour.HANG:
+                await clock.pass_time(PROXY_TIMEOUT)
+                raise ApiError(596, "Connection timed out", bare=True)
+            case Misbehaviour.SLOW:
+                await asyncio.sleep(self._faults[target].milliseconds / 1000)
+        return target
+
+
+def _ok(result: object, cluster: Cluster) -> Response:
+    body: dict[str, object] = {"data": result}
+    if isinstance(result, Listing):
+        body = {"data": result.data, "total": result.total}
+    return Response(200, "OK", msgspec.json.encode(jumbled(body, cluster)), JSON)
+
+
+def jumbled(value: object, cluster: Cluster) -> object:
+    """The same with keys in another order: Perl's hashes have none, and clients must not lean on
+    one. Long lists are left as they are, for speed.
+    """
+    if isinstance(value, dict):
+        items = list(value.items())
+        cluster.world.random.shuffle(items)
+        return {key: jumbled(item, cluster) for key, item in items}
+    if isinstance(value, list) and len(value) < SHUFFLE_KEYS_BELOW:
+        return [jumbled(item, cluster) for item in value]
+    return value
+
+
+def _refusal(error: ApiError) -> Response:
+    reason = error.message.split("\n")[0]
+    if error.bare:
+        return _bare(error.status, reason)
+    text = error.message if error.message.endswith("\n") or not error.newline else f"{error.message}\n"
+    body: dict[str, object] = {"data": None, "message": text}
+    if error.errors:
+        body["errors"] = error.errors
+    return Response(error.status, reason, msgspec.json.encode(body), JSON)
+
+
+def _bare(status: int, reason: str) -> Response:
+    return Response(status, reason)
+
+
+def spoiled(answer: Response, fault: ApiFault) -> Response | None:
+    """The answer as it leaves a node with that fault; None when it never leaves."""
+    match fault.kind:
+        case Misbehaviour.DROP_ANSWER:
+            return None
+        case Misbehaviour.ERROR:
+            return _bare(fault.status, "lab fault")
+        case Misbehaviour.GARBAGE:
+            return Response(200, "OK", bytes(range(256)) * 4, JSON)
+        case Misbehaviour.HTML:
+            page = b"<html><head><title>502 Bad Gateway</title></head><body>proxy</body></html>"
+            return Response(200, "OK", page, "text/html")
+        case Misbehaviour.CUT_JSON:
+            return Response(200, "OK", answer.body[: max(1, len(answer.body) // 2)], JSON)
+        case Misbehaviour.HUGE:
+            padding = b'"' + b"x" * (fault.megabytes * 1024 * 1024) + b'"'
+            return Response(200, "OK", b'{"data":' + padding + b"}", JSON)
+        case _:
+            return answer

@@ -1,0 +1,60 @@
+"""The whole truth about the lab, for `ctl status`: what no API of Proxmox would tell."""
+
+from hapanel.lab.lab import Lab
+from hapanel.lab.world import Guest, Outage
+
+
+def picture(lab: Lab) -> dict[str, object]:
+    """Nodes, links, guests with their outages, faults; times in epoch seconds."""
+    world = lab.world
+    return {
+        "now": world.now(),
+        "speed": lab.speed,
+        "nodes": {
+            name: {
+                "power": node.power.value,
+                "address": node.ip,
+                "sees": sorted(lab.membership.seen[name]),
+                "quorate": lab.membership.is_quorate(name),
+                "api": lab.faults[name].kind.value,
+            }
+            for name, node in world.nodes.items()
+        },
+        "qdevice": _qdevice(lab),
+        "links": world.links.as_list(),
+        "guests": {str(vmid): _guest(guest) for vmid, guest in world.guests.items()},
+        "ha": {
+            "master": lab.ha.master,
+            "services": {sid: service.state.value for sid, service in lab.ha.services.items()},
+        },
+        "tasks": [
+            {"upid": task.upid, "status": task.status, "lines": len(task.lines)}
+            for name in world.nodes
+            for task in world.tasks.of_node(name)
+        ],
+    }
+
+
+def _qdevice(lab: Lab) -> str | None:
+    device = lab.membership.qdevice
+    if device is None:
+        return None
+    return "on" if device.is_connected else "off"
+
+
+def _guest(guest: Guest) -> dict[str, object]:
+    return {
+        "name": guest.name,
+        "kind": guest.kind.value,
+        "node": guest.node,
+        "runs_on": guest.runs_on,
+        "state": guest.state.value,
+        "lock": guest.lock,
+        "address": guest.serves.address if guest.serves else None,
+        "outages": [_outage(outage) for outage in guest.serves.outages] if guest.serves else [],
+    }
+
+
+def _outage(outage: Outage) -> dict[str, object]:
+    ms = None if outage.end is None else round((outage.end - outage.start) * 1000, 1)
+    return {"from": outage.start, "to": outage.end, "ms": ms, "because": outage.because}

@@ -1,0 +1,262 @@
+"""The world the lab simulates: nodes, guests, storages, links and who sees whom.
+
+Nothing here knows of HTTP or of PVE's answer forms (hapanel.lab.api does), nor of sockets
+(hapanel.lab.net). Changes are plain method calls; what takes time are tasks.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hapanel.lab.auth.accounts import Accounts
+from hapanel.lab.clock import Clock
+from hapanel.lab.clusterlog import ClusterLog
+from hapanel.lab.errors import died
+from hapanel.lab.links import Links
+from hapanel.lab.metrics import GuestReport, NodeReport, Wave
+from hapanel.lab.names import Kind, RunState
+from hapanel.lab.tasks import TaskBook
+
+MIB = 1024 * 1024
+
+
+class Power(StrEnum):
+    """Whether a machine is there."""
+
+    ON = "on"
+    OFF = "off"
+    BOOTING = "booting"
+
+
+@dataclass(eq=False)
+class Node:
+    """One machine."""
+
+    name: str
+    node_id: int
+    ip: str
+    cores: int
+    memory: int
+    disk: int
+    booted_at: float
+    votes: int = 1
+    power: Power = Power.ON
+    fingerprint: str = ""
+    report: NodeReport | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """True while the machine answers."""
+        return self.power is Power.ON
+
+
+@dataclass
+class Outage:
+    """A time in which a guest's service gave no answer, in epoch seconds."""
+
+    start: float
+    because: str
+    end: float | None = None
+
+
+@dataclass
+class Serves:
+    """The web service inside a guest."""
+
+    name: str
+    address: str
+    boot_seconds: float
+    is_enabled: bool = True
+    ready_at: float = 0.0
+    outages: list[Outage] = field(default_factory=list)
+
+
+@dataclass
+class Busyness:
+    """How a guest uses its machine; the migration is computed from it."""
+
+    dirty_bytes: float
+    working_set: int
+    resident: float
+    forced_downtime_ms: int | None = None
+    fail_next_migration: str | None = None
+
+
+@dataclass(eq=False)
+class Guest:
+    """A virtual machine or a container. `node` is where its configuration file lies."""
+
+    vmid: int
+    kind: Kind
+    name: str
+    node: str
+    config: dict[str, object]
+    cores: int
+    memory: int
+    disk: int
+    busy: Busyness
+    state: RunState = RunState.STOPPED
+    runs_on: str | None = None
+    started_at: float = 0.0
+    pid: int = 0
+    lock: str | None = None
+    serves: Serves | None = None
+    report: GuestReport | None = None
+
+    @property
+    def id(self) -> str:
+        """`qemu/100`, as in /cluster/resources."""
+        return f"{self.kind}/{self.vmid}"
+
+    @property
+    def sid(self) -> str:
+        """`vm:100`, as the HA manager says."""
+        return f"{self.kind.sid_type}:{self.vmid}"
+
+    @property
+    def is_running(self) -> bool:
+        """True when its process exists, paused or not."""
+        return self.state is not RunState.STOPPED
+
+    def digest(self) -> str:
+        """SHA-1 of the configuration, as PVE hands out against lost updates."""
+        text = "\n".join(f"{key}: {value}" for key, value in sorted(self.config.items()))
+        return hashlib.sha1(
+            f"{text}\nlock: {self.lock}".encode(), usedforsecurity=False
+        ).hexdigest()
+
+
+@dataclass(frozen=True)
+class Storage:
+    """An entry of storage.cfg."""
+
+    storage: str
+    type: str
+    content: str
+    shared: bool
+    total: int
+    used: int
+    nodes: tuple[str, ...] = ()
+    vgname: str | None = None
+    device: str | None = None
+    path: str | None = None
+
+    def is_on(self, node: str) -> bool:
+        """True when the entry is enabled for that node."""
+        return not self.nodes or node in self.nodes
+
+
+class World:
+    """Everything there is. One per program."""
+
+    def __init__(self, clock: Clock, cluster_name: str, seed: int = 1) -> None:
+        self.clock = clock
+        self.cluster_name = cluster_name
+        self.random = random.Random(seed)
+        self.nodes: dict[str, Node] = {}
+        self.guests: dict[int, Guest] = {}
+        self.storages: dict[str, Storage] = {}
+        self.options: dict[str, object] = {"mac_prefix": "BC:24:11"}
+        self.links = Links()
+        self.tasks = TaskBook(clock)
+        self.log = ClusterLog(clock)
+        self.accounts = Accounts()
+        self.config_version = 2
+        self._watchers: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.clock.now()
+
+    def config_digest(self) -> str:
+        """SHA-1 of corosync.conf."""
+        text = f"{self.cluster_name}/{self.config_version}/{sorted(self.nodes)}"
+        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def on_change(self, watcher: Callable[[], None]) -> None:
+        """Calls `watcher` after guests started, stopped, paused, moved or machines came or went."""
+        self._watchers.append(watcher)
+
+    def changed(self) -> None:
+        """Tells those who hold sockets that something may have to open or close."""
+        for watcher in self._watchers:
+            watcher()
+
+    def node(self, name: str) -> Node:
+        """The node of that name; PVE's lookup error for a stranger."""
+        if name not in self.nodes:
+            raise died(
+                f"hostname lookup '{name}' failed - failed to get address info for: "
+                f"{name}: Name or service not known"
+            )
+        return self.nodes[name]
+
+    def guest_on(self, node: str, kind: Kind, vmid: int) -> Guest:
+        """The guest whose configuration lies on that node, else PVE's error."""
+        guest = self.guests.get(vmid)
+        if guest is None or guest.kind is not kind or guest.node != node:
+            raise died(
+                f"Configuration file 'nodes/{node}/{kind.config_folder}/{vmid}.conf' does not exist"
+            )
+        return guest
+
+    def guests_of(self, node: str) -> Iterator[Guest]:
+        """Guests configured on a node."""
+        return (guest for guest in self.guests.values() if guest.node == node)
+
+    def start_guest(self, guest: Guest, node: str) -> None:
+        """The guest's process comes to life on `node`."""
+        guest.state = RunState.RUNNING
+        guest.runs_on = node
+        guest.started_at = self.now()
+        guest.pid = 1000 + self.random.randrange(60000)
+        if guest.serves is not None:
+            guest.serves.ready_at = self.now() + self.clock.shortened(guest.serves.boot_seconds)
+        self.changed()
+
+    def stop_guest(self, guest: Guest) -> None:
+        """The guest's process ends."""
+        guest.state = RunState.STOPPED
+        guest.runs_on = None
+        guest.pid = 0
+        self.changed()
+
+    def wave(self, what: str, base: float, swing: float = 0.4) -> Wave:
+        """A wandering value that belongs to this world."""
+        return Wave(f"{self.cluster_name}/{what}", base, swing)
+
+    def measure_guest(self, guest: Guest, at: float | None = None) -> GuestReport:
+        """What the guest's node measures of it at that time (now by default)."""
+        at = self.now() if at is None else at
+        if not guest.is_running or at < guest.started_at:
+            return GuestReport(at, RunState.STOPPED.value, 0, 0.0, 0, 0, 0, 0, 0)
+        since, key = guest.started_at, str(guest.vmid)
+        memory = self.wave(f"{key}/mem", guest.memory * 0.62, 0.12).at(at)
+        paused = guest.state is RunState.PAUSED
+        return GuestReport(
+            at=at,
+            status=guest.state.value if guest.kind is Kind.QEMU else RunState.RUNNING.value,
+            uptime=max(0, int(at - since)),
+            cpu=0.0 if paused else self.wave(f"{key}/cpu", 0.14, 0.8).at(at),
+            mem=min(guest.memory, int(memory)),
+            netin=int(self.wave(f"{key}/in", 190_000).sum_between(since, at)),
+            netout=int(self.wave(f"{key}/out", 640_000).sum_between(since, at)),
+            diskread=int(self.wave(f"{key}/read", 90_000).sum_between(since, at)),
+            diskwrite=int(self.wave(f"{key}/write", 210_000).sum_between(since, at)),
+        )
+
+    def measure_node(self, node: Node, at: float | None = None) -> NodeReport:
+        """What pvestatd of that node measures at that time (now by default)."""
+        at = self.now() if at is None else at
+        running = [g for g in self.guests.values() if g.runs_on == node.name]
+        load = 0.03 + sum(0.14 * g.cores for g in running) / max(1, node.cores)
+        used = 2.4e9 + sum(g.memory * 0.66 for g in running)
+        return NodeReport(
+            at=at,
+            cpu=min(1.0, self.wave(f"{node.name}/cpu", load, 0.6).at(at)),
+            mem=min(node.memory, int(self.wave(f"{node.name}/mem", used, 0.03).at(at))),
+            disk=int(self.wave(f"{node.name}/disk", node.disk * 0.21, 0.002).at(at)),
+            uptime=max(0, int(at - node.booted_at)),
+        )
