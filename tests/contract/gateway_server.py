@@ -105,7 +105,10 @@ def _builder(
 
 @dataclass
 class CrookedServer:
-    """Answers with what `behave` does; keeps each request. `freeze` makes a black hole of it."""
+    """Answers with what `behave` does and keeps each request.
+
+    `freeze` makes it swallow everything, as a crashed machine does; `thaw` ends that.
+    """
 
     authority: Authority
     behave: Behaviour
@@ -113,7 +116,6 @@ class CrookedServer:
     with_aki: bool = False
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    frozen: bool = False
     port: int = 0
 
     def __enter__(self) -> CrookedServer:
@@ -127,6 +129,8 @@ class CrookedServer:
         self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._ended = threading.Event()
+        self._thaw = threading.Event()
+        self._thaw.set()
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -144,12 +148,21 @@ class CrookedServer:
     def stop(self) -> None:
         """Close the port and every connection, as a stopped daemon does."""
         self._ended.set()
+        self._thaw.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.close()
+
+    def freeze(self) -> None:
+        """Swallow what comes: connections and requests hang, nothing refuses."""
+        self._thaw.clear()
+
+    def thaw(self) -> None:
+        """Answer again."""
+        self._thaw.set()
 
     def wait(self, seconds: float) -> None:
         """For behaviours: stay silent, but no longer than the test lasts."""
@@ -167,15 +180,12 @@ class CrookedServer:
 
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError, ssl.SSLError, ValueError):
-            if self.frozen:
-                self._ended.wait(60)
-                return
+            self._thaw.wait()
             with self._context.wrap_socket(plain, server_side=True) as tls:
                 self._open.append(tls)
                 for request in _requests(tls):
                     self.requests.append(request)
-                    while self.frozen and not self._ended.is_set():
-                        self._ended.wait(0.05)
+                    self._thaw.wait()
                     raw = self.behave(tls, request)
                     if not isinstance(raw, bytes):
                         return
