@@ -51,12 +51,11 @@ async def cuts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.transport.abort()
 
 
-def probed(handler: Handler, scheme: str = "http", **options: float) -> ProbeResult:
+def probed(handler: Handler, scheme: str = "http", seconds: float = 3.5) -> ProbeResult:
     async def run() -> ProbeResult:
         async with serving(handler) as port:
-            return await probe(
-                ProbeTarget(url=f"{scheme}://127.0.0.1:{port}/health?a=b", **options)
-            )
+            url = f"{scheme}://127.0.0.1:{port}/health?a=b"
+            return await probe(ProbeTarget(url=url, answer_seconds=seconds))
 
     return asyncio.run(run())
 
