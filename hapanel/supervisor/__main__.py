@@ -17,6 +17,8 @@ from hapanel.supervisor.up import Up, stop
 ROOT = Path(__file__).resolve().parents[2]
 SAY_WHAT_HINDERS_AFTER_SECONDS = 60
 ASK_AGAIN_SECONDS = 0.25
+# Before the panel was ready once; later a program is started again for ever.
+HOPELESS_AFTER_DEATHS = 4
 
 
 def run(options: Options) -> None:
@@ -38,6 +40,7 @@ def await_ready(what: Demo | Up, running: RunningSet) -> None:
     say_at = time.monotonic() + SAY_WHAT_HINDERS_AFTER_SECONDS
     while (hindrance := what.what_hinders()) is not None:
         running.look(ASK_AGAIN_SECONDS)
+        running.refuse_hopeless(HOPELESS_AFTER_DEATHS)
         if time.monotonic() > say_at:
             sys.stderr.write(f"Not ready yet: {hindrance}\n")
             say_at = time.monotonic() + SAY_WHAT_HINDERS_AFTER_SECONDS

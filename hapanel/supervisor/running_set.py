@@ -105,6 +105,12 @@ class RunningSet:
                 raise Refused(NOT_IN_TIME(name=name, seconds=round(seconds), **self._words(name)))
             self.look(0.05)
 
+    def refuse_hopeless(self, deaths: int) -> None:
+        """Raises Refused when a program has died that often: it will not come up by itself."""
+        for name, child in self._children.items():
+            if child.deaths >= deaths:
+                raise Refused(STEP_FAILED(name=name, code=child.exit_code, **self._words(name)))
+
     def look(self, seconds: float = LOOK_SECONDS) -> None:
         """Sleep up to `seconds` or until something happens, then do what is due.
 
