@@ -89,7 +89,7 @@ def ctl(words: list[str]) -> int:
     parser.add_argument("args", nargs=argparse.REMAINDER)
     arguments = parser.parse_args(words)
     body = json.dumps({"action": arguments.action, "args": arguments.args}).encode()
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         arguments.url,
         data=body,
         headers={

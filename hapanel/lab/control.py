@@ -132,7 +132,9 @@ class Control:
     def _maintenance(self, args: list[str]) -> Reply:
         """The node's state only: guests do not move away yet (docs/lab.md)."""
         node = self._node(args)
-        change = self._lab.ha.maintenance.add if _on_off(args, 1) else self._lab.ha.maintenance.discard
+        change = (
+            self._lab.ha.maintenance.add if _on_off(args, 1) else self._lab.ha.maintenance.discard
+        )
         change(node.name)
         return {"ok": True}
 

@@ -130,7 +130,11 @@ class Lab:
             "control_url": control_url,
             "control_token": control_token,
             "services": [
-                {"name": guest.serves.name, "vmid": guest.vmid, "url": self.services[guest.vmid].url}
+                {
+                    "name": guest.serves.name,
+                    "vmid": guest.vmid,
+                    "url": self.services[guest.vmid].url,
+                }
                 for guest in self.world.guests.values()
                 if guest.serves is not None
             ],

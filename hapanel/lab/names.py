@@ -10,14 +10,19 @@ class Kind(StrEnum):
     LXC = "lxc"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """`VM` or `CT`, as task logs and error texts say."""
         return "VM" if self is Kind.QEMU else "CT"
 
     @property
     def prefix(self) -> str:
-        """Prefix of power and migration task types: `qm` or `vz`."""
+        """Prefix of power task types: `qm` or `vz`."""
         return "qm" if self is Kind.QEMU else "vz"
+
+    @property
+    def migration_task(self) -> str:
+        """Type of a migration's task: `qmigrate` (one m) or `vzmigrate`."""
+        return "qmigrate" if self is Kind.QEMU else "vzmigrate"
 
     @property
     def config_folder(self) -> str:

@@ -59,24 +59,32 @@ def _no_config(kind: Kind, vmid: int, node: str, action: Action) -> str:
 
 async def _acquire_lock(world: World, task: Task, guest: Guest) -> None:
     """A migration holds the configuration's lock: others wait at most ten seconds for it."""
-    if guest.lock is None:
+    if not _is_locked(guest):
         return
     if guest.lock != "migrate":
-        raise TaskFailed(f"{guest.kind.title} is locked ({guest.lock})")
+        raise TaskFailed(f"{guest.kind.label} is locked ({guest.lock})")
     task.print("trying to acquire lock...")
     deadline = world.now() + world.clock.shortened(LOCK_WAIT_SECONDS)
-    while guest.lock is not None:
+    while _is_locked(guest):
         if world.now() > deadline:
             folder = "qemu-server" if guest.kind is Kind.QEMU else "lxc"
-            name = f"lock-{guest.vmid}.conf" if guest.kind is Kind.QEMU else f"pve-config-{guest.vmid}.lock"
+            name = (
+                f"lock-{guest.vmid}.conf"
+                if guest.kind is Kind.QEMU
+                else f"pve-config-{guest.vmid}.lock"
+            )
             raise TaskFailed(f"can't lock file '/var/lock/{folder}/{name}' - got timeout")
         await world.clock.pause(LOCK_POLL_SECONDS / world.clock.speed)
     task.print(" OK")
 
 
+def _is_locked(guest: Guest) -> bool:
+    return guest.lock is not None
+
+
 async def _start(world: World, guest: Guest) -> None:
     if guest.is_running:
-        raise TaskFailed(f"{guest.kind.title} {guest.vmid} already running")
+        raise TaskFailed(f"{guest.kind.label} {guest.vmid} already running")
     await world.clock.pass_time(START_SECONDS)
     world.start_guest(guest, guest.node)
 

@@ -43,8 +43,9 @@ class NodeApi:
                 request = await asyncio.wait_for(read_request(connection.reader), IDLE_SECONDS)
             except TimeoutError:
                 return
-            except BadRequest as fault:
-                connection.writer.write(_bare(fault.status, str(fault)).wire(close=True, server=SERVER))
+            except BadRequest as bad:
+                raw = _bare(bad.status, bad.reason).wire(close=True, server=SERVER)
+                connection.writer.write(raw)
                 return
             if request is None:
                 return
@@ -53,7 +54,8 @@ class NodeApi:
             if answer is None:
                 return
             last = request.wants_close or answer.status >= 400 or number == REQUESTS_PER_CONNECTION
-            await self._send(connection, answer.packed(request).wire(close=last, server=SERVER), fault)
+            connection.writer.write(answer.packed(request).wire(close=last, server=SERVER))
+            await connection.writer.drain()
             if last:
                 return
 
@@ -69,10 +71,6 @@ class NodeApi:
             await asyncio.sleep(fault.milliseconds / 1000)
         answer = await self.answer(request)
         return spoiled(answer, fault) if fault else answer
-
-    async def _send(self, connection: Connection, raw: bytes, fault: ApiFault | None) -> None:
-        connection.writer.write(raw)
-        await connection.writer.drain()
 
     async def answer(self, request: Request) -> Response:
         """What this node says, without its faults."""
@@ -157,7 +155,9 @@ def _refusal(error: ApiError) -> Response:
     reason = error.message.split("\n")[0]
     if error.bare:
         return _bare(error.status, reason)
-    text = error.message if error.message.endswith("\n") or not error.newline else f"{error.message}\n"
+    text = (
+        error.message if error.message.endswith("\n") or not error.newline else f"{error.message}\n"
+    )
     body: dict[str, object] = {"data": None, "message": text}
     if error.errors:
         body["errors"] = error.errors

@@ -12,7 +12,12 @@ from hapanel.lab.schema import Param, Type, flag, maybe
 
 Row = dict[str, object]
 
-USERID = Param("userid", max_length=64, pattern=r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+", invalid="value does not look like a valid user name")
+USERID = Param(
+    "userid",
+    max_length=64,
+    pattern=r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+",
+    invalid="value does not look like a valid user name",
+)
 REALMS = (
     ("pam", "Linux PAM standard authentication"),
     ("pve", "Proxmox VE authentication server"),
@@ -52,9 +57,9 @@ def ticket_page(_call: Call) -> None:
 )
 def ticket(call: Call) -> object:
     """Signs in by password, or renews by an old ticket. Raises 401 (delayed by the server)."""
-    user = call.str("username")
+    user = call.text("username")
     if "@" not in user:
-        user = f"{user}@{call.str('realm', 'pam')}"
+        user = f"{user}@{call.text('realm', 'pam')}"
     accounts, now = call.world.accounts, call.world.now()
     if not _knows_password(call, user) or not accounts.is_active(Principal(user), now):
         raise ApiError(401, "authentication failure")
@@ -74,7 +79,7 @@ def ticket(call: Call) -> object:
 
 
 def _knows_password(call: Call, user: str) -> bool:
-    password = call.str("password")
+    password = call.text("password")
     if password.startswith("PVE:"):
         return call.cluster.tickets.user_of(password, call.world.now()) == user
     known = call.world.accounts.users.get(user)
@@ -83,8 +88,8 @@ def _knows_password(call: Call, user: str) -> bool:
 
 
 def _has_all(call: Call, principal: Principal) -> bool:
-    held = call.world.accounts.privileges(principal, call.str("path", "/"))
-    return all(name in held for name in SEPARATOR.split(call.str("privs")))
+    held = call.world.accounts.privileges(principal, call.text("path", "/"))
+    return all(name in held for name in SEPARATOR.split(call.text("privs")))
 
 
 def _capabilities(call: Call, principal: Principal) -> Row:
@@ -101,7 +106,7 @@ def permissions(call: Call) -> object:
     principal = _asked_for(call)
     accounts = call.world.accounts
     if call.has("path"):
-        paths: Iterable[str] = [call.str("path")]
+        paths: Iterable[str] = [call.text("path")]
     else:
         paths = sorted({*BASE_PATHS, *accounts.acl_paths()})
     found = {path: accounts.privileges(principal, path) for path in paths}
@@ -111,7 +116,7 @@ def permissions(call: Call) -> object:
 def _asked_for(call: Call) -> Principal:
     if not call.has("userid"):
         return call.principal
-    user, _, token = call.str("userid").partition("!")
+    user, _, token = call.text("userid").partition("!")
     own = user == call.principal.user and (call.principal.token in (None, token or None))
     if not own and not call.may("/access", "Sys.Audit"):
         raise forbidden("/access", "Sys.Audit")
@@ -172,15 +177,15 @@ async def user_create(call: Call) -> None:
     """Adds a user."""
     _may_modify_users(call)
     await call.need_lock("file-user_cfg", "create user failed: ")
-    userid = call.str("userid")
+    userid = call.text("userid")
     if userid in call.world.accounts.users:
         raise died(f"create user failed: user '{userid}' already exists")
     call.world.accounts.users[userid] = User(
         userid,
-        call.str("password") or None,
+        call.text("password") or None,
         call.flag("enable"),
-        call.int("expire"),
-        call.str("comment") or None,
+        call.number("expire"),
+        call.text("comment") or None,
     )
 
 
@@ -201,9 +206,9 @@ async def user_change(call: Call) -> None:
     if call.has("enable"):
         user.enabled = call.flag("enable")
     if call.has("expire"):
-        user.expire = call.int("expire")
+        user.expire = call.number("expire")
     if call.has("comment"):
-        user.comment = call.str("comment")
+        user.comment = call.text("comment")
 
 
 @api.on("DELETE", "/access/users/{userid}")
@@ -219,14 +224,14 @@ async def user_delete(call: Call) -> None:
 
 
 def _user(call: Call) -> User:
-    user = call.world.accounts.users.get(call.str("userid"))
+    user = call.world.accounts.users.get(call.text("userid"))
     if user is None:
-        raise died(f"no such user ('{call.str('userid')}')")
+        raise died(f"no such user ('{call.text('userid')}')")
     return user
 
 
 def _may_handle_tokens(call: Call) -> None:
-    is_self = call.principal.token is None and call.principal.user == call.str("userid")
+    is_self = call.principal.token is None and call.principal.user == call.text("userid")
     if not is_self:
         _may_modify_users(call)
 
@@ -242,9 +247,9 @@ def tokens(call: Call) -> object:
 def token(call: Call) -> object:
     """One token."""
     _may_handle_tokens(call)
-    found = _user(call).tokens.get(call.str("tokenid"))
+    found = _user(call).tokens.get(call.text("tokenid"))
     if found is None:
-        raise died(f"no such token '{call.str('tokenid')}' for user '{call.str('userid')}'")
+        raise died(f"no such token '{call.text('tokenid')}' for user '{call.text('userid')}'")
     row = _token_row(found)
     del row["tokenid"]
     return row
@@ -270,11 +275,11 @@ async def token_create(call: Call) -> object:
     """Makes a token; its secret is shown here and never again."""
     _may_handle_tokens(call)
     await call.need_lock("file-user_cfg")
-    user, name = _user(call), call.str("tokenid")
+    user, name = _user(call), call.text("tokenid")
     if name in user.tokens:
         raise bad_parameters({"tokenid": "Token already exists."})
     made = call.world.accounts.add_token(user.userid, name, privsep=call.flag("privsep"))
-    made.expire, made.comment = call.int("expire"), call.str("comment") or None
+    made.expire, made.comment = call.number("expire"), call.text("comment") or None
     info: Row = {"privsep": str(int(made.privsep))}
     if call.has("expire"):
         info["expire"] = str(made.expire)
@@ -288,8 +293,8 @@ async def token_delete(call: Call) -> None:
     """Revokes a token."""
     _may_handle_tokens(call)
     await call.need_lock("file-user_cfg")
-    if _user(call).tokens.pop(call.str("tokenid"), None) is None:
-        raise died(f"no such token '{call.str('tokenid')}' for user '{call.str('userid')}'")
+    if _user(call).tokens.pop(call.text("tokenid"), None) is None:
+        raise died(f"no such token '{call.text('tokenid')}' for user '{call.text('userid')}'")
 
 
 @api.on("GET", "/access/roles")
@@ -307,9 +312,9 @@ def roles(call: Call) -> object:
 @api.on("GET", "/access/roles/{roleid}")
 def role(call: Call) -> object:
     """Privileges of one role."""
-    held = call.world.accounts.roles.get(call.str("roleid"))
+    held = call.world.accounts.roles.get(call.text("roleid"))
     if held is None:
-        raise died(f"role '{call.str('roleid')}' does not exist")
+        raise died(f"role '{call.text('roleid')}' does not exist")
     return dict.fromkeys(sorted(held), 1)
 
 
@@ -324,11 +329,11 @@ def _privileges(raw: str) -> frozenset[str]:
 @api.on("POST", "/access/roles", needs=MANAGE_ROLES, params=[Param("roleid"), maybe("privs")])
 async def role_create(call: Call) -> None:
     """Adds a role."""
-    held = _privileges(call.str("privs"))
+    held = _privileges(call.text("privs"))
     await call.need_lock("file-user_cfg", "create role failed: ")
-    if call.str("roleid") in call.world.accounts.roles:
-        raise died(f"create role failed: role '{call.str('roleid')}' already exists")
-    call.world.accounts.roles[call.str("roleid")] = held
+    if call.text("roleid") in call.world.accounts.roles:
+        raise died(f"create role failed: role '{call.text('roleid')}' already exists")
+    call.world.accounts.roles[call.text("roleid")] = held
 
 
 @api.on(
@@ -339,9 +344,9 @@ async def role_create(call: Call) -> None:
 )
 async def role_change(call: Call) -> None:
     """Replaces or extends the privileges of a role."""
-    held = _privileges(call.str("privs"))
+    held = _privileges(call.text("privs"))
     await call.need_lock("file-user_cfg", "update role failed: ")
-    known, name = call.world.accounts.roles, call.str("roleid")
+    known, name = call.world.accounts.roles, call.text("roleid")
     if name not in known:
         raise died(f"update role failed: role '{name}' does not exist")
     known[name] = known[name] | held if call.flag("append") else held
@@ -384,15 +389,15 @@ def _acl_row(entry: AclEntry) -> Row:
 )
 async def acl_change(call: Call) -> None:
     """Gives or takes roles; needs Permissions.Modify on the path."""
-    path = "/" + call.str("path").strip("/")
+    path = "/" + call.text("path").strip("/")
     if not call.may(path, "Permissions.Modify"):
         raise forbidden(path, "Permissions.Modify")
     if path != "/" and path.split("/")[1] not in ACL_ROOTS:
         raise bad_parameters({"path": f"invalid ACL path '{path}'"})
     await call.need_lock("file-user_cfg", "ACL update failed: ")
     accounts = call.world.accounts
-    ids = SEPARATOR.split(call.str("users")) + SEPARATOR.split(call.str("tokens"))
-    for name in SEPARATOR.split(call.str("roles")):
+    ids = SEPARATOR.split(call.text("users")) + SEPARATOR.split(call.text("tokens"))
+    for name in SEPARATOR.split(call.text("roles")):
         if name not in accounts.roles:
             raise died(f"ACL update failed: role '{name}' does not exist")
         for ugid in filter(None, ids):

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from hapanel.lab.api.rows import guest_row, network_row, node_row, storage_row
 from hapanel.lab.api.routing import AUDIT_CLUSTER, Call, api
+from hapanel.lab.api.rows import guest_row, network_row, node_row, storage_row
 from hapanel.lab.api.task_rows import cluster_row
 from hapanel.lab.errors import died
 from hapanel.lab.membership import QDevice
@@ -68,7 +68,7 @@ def cluster_status(call: Call) -> object:
 )
 def cluster_resources(call: Call) -> object:
     """Everything, from the reports the answering node has; filtered by what the caller may see."""
-    wanted = call.str("type")
+    wanted = call.text("type")
     rows: list[Row] = []
     if wanted in ("", "vm"):
         rows += _guests(call)
@@ -96,7 +96,9 @@ def _storages(call: Call) -> list[Row]:
             for storage in call.world.storages.values()
             for node in call.world.nodes.values()
             if storage.is_on(node.name)
-            and call.may(f"/storage/{storage.storage}", "Datastore.Audit", "Datastore.AllocateSpace")
+            and call.may(
+                f"/storage/{storage.storage}", "Datastore.Audit", "Datastore.AllocateSpace"
+            )
         ]
     )
 
@@ -134,9 +136,9 @@ def cluster_nextid(call: Call) -> object:
     """A free guest number, as a string."""
     taken = call.world.guests
     if call.has("vmid"):
-        if call.int("vmid") in taken:
-            raise died(f"VM {call.int('vmid')} already exists")
-        return str(call.int("vmid"))
+        if call.number("vmid") in taken:
+            raise died(f"VM {call.number('vmid')} already exists")
+        return str(call.number("vmid"))
     return str(next(vmid for vmid in range(FIRST_VMID, FIRST_VMID + 10**6) if vmid not in taken))
 
 
@@ -156,7 +158,7 @@ def cluster_log(call: Call) -> object:
             "tag": entry.tag,
             "msg": entry.msg,
         }
-        for entry in call.world.log.newest(call.int("max", LOG_DEFAULT))
+        for entry in call.world.log.newest(call.number("max", LOG_DEFAULT))
         if sees_all or entry.user == call.principal.auth_id
     ]
 
@@ -207,7 +209,7 @@ def config_join(call: Call) -> object:
     return {
         "config_digest": call.world.config_digest(),
         "nodelist": call.shuffled(list(nodes)),
-        "preferred_node": call.str("node", call.node),
+        "preferred_node": call.text("node", call.node),
         "totem": _totem(call),
     }
 

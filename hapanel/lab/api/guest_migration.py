@@ -5,7 +5,6 @@ from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.migration.container import container_migration
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.migration.live import live_migration, offline_migration
-from hapanel.lab.names import Kind
 from hapanel.lab.schema import Param, Type, flag, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
@@ -66,7 +65,7 @@ def ct_preconditions(call: Call) -> object:
 def _unlocked(call: Call) -> Guest:
     guest = call.guest()
     if guest.lock is not None:
-        raise died(f"{guest.kind.title} is locked ({guest.lock})")
+        raise died(f"{guest.kind.label} is locked ({guest.lock})")
     return guest
 
 
@@ -120,17 +119,17 @@ def vm_migrate(call: Call) -> object:
     guest = _ready_to_go(call)
     if guest.is_running and not call.flag("online"):
         raise died("can't migrate running VM without --online")
-    for storage in _unavailable(call, guest, call.str("target")):
-        raise died(f"storage '{storage}' is not available on node '{call.str('target')}'")
+    for storage in _unavailable(call, guest, call.text("target")):
+        raise died(f"storage '{storage}' is not available on node '{call.text('target')}'")
     if local_disks(call, guest):
         raise died("the lab does not move local disks")
     if call.cluster.ha.is_managed(guest):
         return _through_ha(call, guest)
-    order = Order(guest.vmid, guest.node, call.str("target"), limit_kib=call.int("bwlimit"))
+    order = Order(guest.vmid, guest.node, call.text("target"), limit_kib=call.number("bwlimit"))
     guest.lock = "migrate"
     is_live = guest.is_running
     work = live_migration(call.world, order) if is_live else offline_migration(call.world, order)
-    return call.fork("qmigrate", guest.vmid, work)
+    return call.fork(guest.kind.migration_task, guest.vmid, work)
 
 
 @api.on(
@@ -152,17 +151,17 @@ def ct_migrate(call: Call) -> object:
     guest = _ready_to_go(call)
     if call.cluster.ha.is_managed(guest):
         return _through_ha(call, guest)
-    order = Order(guest.vmid, guest.node, call.str("target"))
+    order = Order(guest.vmid, guest.node, call.text("target"))
     guest.lock = "migrate"
     restart, online = call.flag("restart"), call.flag("online")
     work = container_migration(call.world, order, restart=restart, online=online)
-    return call.fork("vzmigrate", guest.vmid, work)
+    return call.fork(guest.kind.migration_task, guest.vmid, work)
 
 
 def _ready_to_go(call: Call) -> Guest:
     """The checks both kinds share, in PVE's order."""
-    target = call.str("target")
-    if target == call.str("node"):
+    target = call.text("target")
+    if target == call.text("node"):
         raise bad_parameters({"target": "target is local node."})
     call.need_quorum()
     if target not in call.world.nodes:
@@ -172,7 +171,7 @@ def _ready_to_go(call: Call) -> Guest:
 
 def _through_ha(call: Call, guest: Guest) -> str:
     """hamigrate: queues the wish for the manager and ends at once. OK only means queued."""
-    target, title = call.str("target"), guest.kind.title
+    target, title = call.text("target"), guest.kind.label
 
     async def work(task: Task) -> None:
         task.print(f"Requesting HA migration for {title} {guest.vmid} to node {target}")

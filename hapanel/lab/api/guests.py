@@ -41,7 +41,7 @@ def guest_list(call: Call) -> object:
     """Guests of the node that the caller may see."""
     guests = [
         guest
-        for guest in call.world.guests_of(call.str("node"))
+        for guest in call.world.guests_of(call.text("node"))
         if guest.kind is call.kind and call.may(f"/vms/{guest.vmid}", "VM.Audit")
     ]
     return call.shuffled([status_row(call, guest, full=call.flag("full")) for guest in guests])
@@ -152,7 +152,7 @@ def guest_config(call: Call) -> object:
     """The configuration file, its lock and its digest."""
     guest = call.guest()
     if call.has("snapshot"):
-        raise died(f"snapshot '{call.str('snapshot')}' does not exist")
+        raise died(f"snapshot '{call.text('snapshot')}' does not exist")
     lock = {"lock": guest.lock} if guest.lock is not None else {}
     return {**guest.config, **lock, "digest": guest.digest()}
 
@@ -166,45 +166,91 @@ def guest_pending(call: Call) -> object:
     return call.shuffled([*rows, {"key": "digest", "value": guest.digest()}])
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True)
+@api.on(
+    "POST", "/nodes/{node}/qemu/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True
+)
+@api.on(
+    "POST", "/nodes/{node}/lxc/{vmid}/status/start", needs=POWER, params=START_PARAMS, proxied=True
+)
 def guest_start(call: Call) -> object:
     """qmstart, vzstart or hastart. A running or unknown guest fails in the task, not here."""
     call.need_quorum()
     return _power(call, Action.START)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True)
+@api.on(
+    "POST", "/nodes/{node}/qemu/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True
+)
+@api.on(
+    "POST", "/nodes/{node}/lxc/{vmid}/status/stop", needs=POWER, params=STOP_PARAMS, proxied=True
+)
 def guest_stop(call: Call) -> object:
     """qmstop, vzstop or hastop."""
     return _power(call, Action.STOP)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/shutdown", needs=POWER, params=SHUTDOWN_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/shutdown", needs=POWER, params=SHUTDOWN_PARAMS, proxied=True)
+@api.on(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/shutdown",
+    needs=POWER,
+    params=SHUTDOWN_PARAMS,
+    proxied=True,
+)
+@api.on(
+    "POST",
+    "/nodes/{node}/lxc/{vmid}/status/shutdown",
+    needs=POWER,
+    params=SHUTDOWN_PARAMS,
+    proxied=True,
+)
 def guest_shutdown(call: Call) -> object:
     """qmshutdown, vzshutdown or hastop."""
     return _power(call, Action.SHUTDOWN)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/reboot", needs=POWER, params=REBOOT_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/reboot", needs=POWER, params=REBOOT_PARAMS, proxied=True)
+@api.on(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/reboot",
+    needs=POWER,
+    params=REBOOT_PARAMS,
+    proxied=True,
+)
+@api.on(
+    "POST",
+    "/nodes/{node}/lxc/{vmid}/status/reboot",
+    needs=POWER,
+    params=REBOOT_PARAMS,
+    proxied=True,
+)
 def guest_reboot(call: Call) -> object:
     """Not routed through HA; only a running guest."""
     _need_running(call)
     return _power(call, Action.REBOOT)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/reset", needs=POWER, params=RESET_PARAMS, proxied=True)
+@api.on(
+    "POST", "/nodes/{node}/qemu/{vmid}/status/reset", needs=POWER, params=RESET_PARAMS, proxied=True
+)
 def guest_reset(call: Call) -> object:
     """Not routed through HA; only a running guest."""
     _need_running(call)
     return _power(call, Action.RESET)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/suspend", needs=POWER, params=SUSPEND_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/suspend", needs=POWER, params=SUSPEND_PARAMS, proxied=True)
+@api.on(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/suspend",
+    needs=POWER,
+    params=SUSPEND_PARAMS,
+    proxied=True,
+)
+@api.on(
+    "POST",
+    "/nodes/{node}/lxc/{vmid}/status/suspend",
+    needs=POWER,
+    params=SUSPEND_PARAMS,
+    proxied=True,
+)
 def guest_suspend(call: Call) -> object:
     """Not routed through HA; a managed guest must not be suspended to disk."""
     guest = _need_running(call)
@@ -215,8 +261,20 @@ def guest_suspend(call: Call) -> object:
     return _power(call, Action.SUSPEND)
 
 
-@api.on("POST", "/nodes/{node}/qemu/{vmid}/status/resume", needs=POWER, params=RESUME_PARAMS, proxied=True)
-@api.on("POST", "/nodes/{node}/lxc/{vmid}/status/resume", needs=POWER, params=RESUME_PARAMS, proxied=True)
+@api.on(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/status/resume",
+    needs=POWER,
+    params=RESUME_PARAMS,
+    proxied=True,
+)
+@api.on(
+    "POST",
+    "/nodes/{node}/lxc/{vmid}/status/resume",
+    needs=POWER,
+    params=RESUME_PARAMS,
+    proxied=True,
+)
 def guest_resume(call: Call) -> object:
     """Only a running (or paused) guest."""
     _need_running(call)
@@ -226,19 +284,19 @@ def guest_resume(call: Call) -> object:
 def _need_running(call: Call) -> Guest:
     guest = call.guest()
     if not guest.is_running:
-        raise died(f"{guest.kind.title} {guest.vmid} not running")
+        raise died(f"{guest.kind.label} {guest.vmid} not running")
     return guest
 
 
 def _power(call: Call, action: Action) -> str:
     if call.flag("skiplock") and not call.principal.is_root_itself:
         raise bad_parameters({"skiplock": "Only root may use this option."})
-    guest = call.world.guests.get(call.int("vmid"))
+    guest = call.world.guests.get(call.number("vmid"))
     routed = action in (Action.START, Action.STOP, Action.SHUTDOWN)
     if routed and guest is not None and call.cluster.ha.is_managed(guest):
         return _through_ha(call, guest, action)
-    work = work_of(call.world, call.int("vmid"), call.kind, call.str("node"), action)
-    return call.fork(task_type(call.kind, action), call.int("vmid"), work)
+    work = work_of(call.world, call.number("vmid"), call.kind, call.text("node"), action)
+    return call.fork(task_type(call.kind, action), call.number("vmid"), work)
 
 
 def _through_ha(call: Call, guest: Guest, action: Action) -> str:
@@ -247,7 +305,7 @@ def _through_ha(call: Call, guest: Guest, action: Action) -> str:
     word = "start" if action is Action.START else "stop"
 
     async def work(task: Task) -> None:
-        task.print(f"Requesting HA {word} for {guest.kind.title} {guest.vmid}")
+        task.print(f"Requesting HA {word} for {guest.kind.label} {guest.vmid}")
         await call.world.clock.pass_time(HA_WORK_SECONDS)
         await call.cluster.ha.write_through(call.node, f"crm-command stop {guest.sid} 0")
         call.cluster.ha.request_state(guest.sid, state)

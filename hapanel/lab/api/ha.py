@@ -11,7 +11,11 @@ from hapanel.lab.world import Guest
 
 Row = dict[str, object]
 
-SID = Param("sid", pattern=r"[a-z]+:\S+|[1-9][0-9]{2,8}", invalid="value does not look like a valid ha resource id")
+SID = Param(
+    "sid",
+    pattern=r"[a-z]+:\S+|[1-9][0-9]{2,8}",
+    invalid="value does not look like a valid ha resource id",
+)
 STATES = ("started", "stopped", "enabled", "disabled", "ignored")
 OPTIONS = [
     maybe("comment", max_length=4096),
@@ -41,7 +45,7 @@ def ha_manager_status(call: Call) -> object:
 )
 def ha_resources(call: Call) -> object:
     """The configuration, entry by entry."""
-    wanted = call.str("type")
+    wanted = call.text("type")
     resources = call.cluster.ha.resources
     rows = [_entry(call, r) for r in resources.values() if wanted in ("", r.type)]
     return call.shuffled(rows)
@@ -81,7 +85,7 @@ def ha_resource(call: Call) -> object:
 
 def _sid(call: Call) -> str:
     """The full id; a bare number is looked up."""
-    sid = call.str("sid")
+    sid = call.text("sid")
     if not re.fullmatch(SID.pattern or "", sid):
         raise bad_parameters({"sid": f"invalid format - {SID.invalid}\n"})
     if sid.isdigit():
@@ -110,7 +114,7 @@ async def ha_add(call: Call) -> None:
     _guest_of(call, sid)
     if sid in call.cluster.ha.resources:
         raise died(f"create resource failed: resource ID '{sid}' already defined")
-    resource = Resource(sid, _request(call.str("state", "started")))
+    resource = Resource(sid, _request(call.text("state", "started")))
     _change(call, resource)
     call.cluster.ha.resources[sid] = resource
 
@@ -132,15 +136,15 @@ def _request(word: str) -> Request:
 
 def _change(call: Call, resource: Resource) -> None:
     if call.has("state"):
-        resource.state = _request(call.str("state"))
+        resource.state = _request(call.text("state"))
     if call.has("comment"):
-        resource.comment = call.str("comment")
+        resource.comment = call.text("comment")
     if call.has("failback"):
         resource.failback = call.flag("failback")
     if call.has("max_restart"):
-        resource.max_restart = call.int("max_restart")
+        resource.max_restart = call.number("max_restart")
     if call.has("max_relocate"):
-        resource.max_relocate = call.int("max_relocate")
+        resource.max_relocate = call.number("max_relocate")
 
 
 @api.on(
@@ -163,10 +167,12 @@ async def ha_put(call: Call) -> None:
         raise died(f"{prefix}no such resource '{_sid(call)}'")
     if call.has("group"):
         raise died(f"invalid parameter 'group': {GROUPS_GONE}")
-    if call.has("digest") and call.str("digest") != _digest(call):
-        raise died(f"{prefix}detected modified configuration - file changed by other user? Try again.")
+    if call.has("digest") and call.text("digest") != _digest(call):
+        raise died(
+            f"{prefix}detected modified configuration - file changed by other user? Try again."
+        )
     _change(call, resource)
-    for name in re.split(r"[,;\s]+", call.str("delete")):
+    for name in re.split(r"[,;\s]+", call.text("delete")):
         if name in ("comment", "failback", "max_restart", "max_relocate"):
             setattr(resource, name, None)
 
@@ -186,20 +192,16 @@ async def ha_delete(call: Call) -> None:
     del call.cluster.ha.resources[sid]
 
 
-@api.on(
-    "POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[Param("node")]
-)
-@api.on(
-    "POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[Param("node")]
-)
+@api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[Param("node")])
+@api.on("POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[Param("node")])
 async def ha_migrate(call: Call) -> object:
     """Queues the wish; the manager may drop it silently. No task."""
     sid = _sid(call)
     if sid not in call.cluster.ha.resources:
         raise died(f"resource '{sid}' is not HA managed")
     await call.need_lock("domain-ha")
-    call.cluster.ha.request_migration(sid, call.str("node"))
-    return {"sid": sid, "requested-node": call.str("node")}
+    call.cluster.ha.request_migration(sid, call.text("node"))
+    return {"sid": sid, "requested-node": call.text("node")}
 
 
 @api.on(

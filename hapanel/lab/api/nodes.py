@@ -54,7 +54,7 @@ def node_version(_call: Call) -> object:
 @api.on("GET", "/nodes/{node}/status", needs=AUDIT_NODE, proxied=True)
 def node_status(call: Call) -> object:
     """Right now, from the node itself; load averages are strings."""
-    node = call.world.node(call.str("node"))
+    node = call.world.node(call.text("node"))
     report = call.world.measure_node(node)
     load = report.cpu * node.cores
     return {
@@ -116,10 +116,10 @@ def node_storages(call: Call) -> object:
     rows = [
         _storage_status(storage)
         for storage in call.world.storages.values()
-        if storage.is_on(call.str("node"))
-        and call.str("storage", storage.storage) == storage.storage
-        and (not call.has("content") or call.str("content") in storage.content.split(","))
-        and (not call.has("target") or storage.is_on(call.str("target")))
+        if storage.is_on(call.text("node"))
+        and call.text("storage", storage.storage) == storage.storage
+        and (not call.has("content") or call.text("content") in storage.content.split(","))
+        and (not call.has("target") or storage.is_on(call.text("target")))
         and may_see(call, storage)
     ]
     return call.shuffled([{"storage": s, **row} for s, row in rows])
@@ -148,7 +148,7 @@ def _storage_status(storage: Storage) -> tuple[str, Row]:
 @api.on("GET", "/nodes/{node}/storage/{storage}/status", proxied=True)
 def node_storage_status(call: Call) -> object:
     """One storage; Datastore.Audit is checked on it."""
-    storage = call.world.storages.get(call.str("storage"))
+    storage = call.world.storages.get(call.text("storage"))
     if storage is None or not may_see(call, storage):
         raise bad_parameters({"storage": "No such storage."})
     return _storage_status(storage)[1]
@@ -174,7 +174,7 @@ def storage_list(call: Call) -> object:
         [
             {**_storage_entry(storage), "digest": digest}
             for storage in call.world.storages.values()
-            if may_see(call, storage) and call.str("type", storage.type) == storage.type
+            if may_see(call, storage) and call.text("type", storage.type) == storage.type
         ]
     )
 
@@ -197,7 +197,7 @@ def node_lvm(call: Call) -> object:
     """Volume groups and what they lie on."""
     groups: list[Row] = []
     for storage in call.world.storages.values():
-        if storage.vgname and storage.is_on(call.str("node")):
+        if storage.vgname and storage.is_on(call.text("node")):
             free = storage.total - storage.used
             below = {"name": storage.device, "size": storage.total, "free": free, "leaf": 1}
             groups.append(
@@ -221,7 +221,7 @@ def node_lvm(call: Call) -> object:
 )
 def node_rrddata(call: Call) -> object:
     """Points of the node's chart; where nothing was measured only the time."""
-    node = call.world.node(call.str("node"))
+    node = call.world.node(call.text("node"))
 
     def point(at: float) -> Row:
         report = call.world.measure_node(node, at)
@@ -286,7 +286,7 @@ def _no_pressure() -> Row:
 
 
 def _chart(call: Call, measured_from: float, point: Callable[[float], Row]) -> list[Row]:
-    step, count = FRAMES[call.str("timeframe")]
+    step, count = FRAMES[call.text("timeframe")]
     last = int(call.world.now()) // step * step
     rows: list[Row] = []
     for at in range(last - step * (count - 1), last + 1, step):

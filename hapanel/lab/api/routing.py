@@ -88,11 +88,11 @@ class Call:
         """The simulated world."""
         return self.cluster.world
 
-    def str(self, name: str, default: str = "") -> str:
+    def text(self, name: str, default: str = "") -> str:
         """A string parameter."""
         return str(self.values.get(name, default))
 
-    def int(self, name: str, default: int = 0) -> int:
+    def number(self, name: str, default: int = 0) -> int:
         """An integer parameter."""
         return int(self.values.get(name, default))
 
@@ -116,7 +116,7 @@ class Call:
 
     def guest(self) -> "Guest":
         """The guest named by the path, on the node named by the path."""
-        return self.world.guest_on(self.str("node"), self.kind, self.int("vmid"))
+        return self.world.guest_on(self.text("node"), self.kind, self.number("vmid"))
 
     def need_quorum(self) -> None:
         """For methods that check first (behaviours.md, section 8)."""
@@ -129,21 +129,16 @@ class Call:
             await self.world.clock.pass_time(LOCK_TIMEOUT)
             raise died(f"{prefix}cfs-lock '{name}' error: no quorum!")
 
-    def fork(self, type_: "str", id_: object, work: Work) -> "str":
+    def fork(self, type_: str, id_: object, work: Work) -> str:
         """Starts a task of the caller on the answering node and gives its UPID."""
         node = self.world.nodes[self.node]
         who = self.principal
-        return self.world.tasks.start(
-            node, type_, str_of(id_), who.user, work, token=who.token
-        ).upid
+        return self.world.tasks.start(node, type_, str(id_), who.user, work, token=who.token).upid
 
     def shuffled(self, rows: list[dict[str, object]]) -> list[dict[str, object]]:
         """Rows in no particular order, as PVE's hashes give them."""
         self.world.random.shuffle(rows)
         return rows
-
-
-str_of = str
 
 
 class Table:

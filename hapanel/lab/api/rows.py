@@ -1,4 +1,4 @@
-"""Rows of /cluster/resources and /nodes: from reports, with their ages (behaviours.md, section 3)."""
+"""Rows of /cluster/resources and /nodes: made of reports, which age."""
 
 from hapanel.lab.api.routing import Call
 from hapanel.lab.metrics import GuestReport, NodeReport

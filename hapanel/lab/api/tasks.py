@@ -31,15 +31,15 @@ LIST_DEFAULT = 50
 def node_tasks(call: Call) -> object:
     """Newest first; `total` counts all that match."""
     matching = list(_matching(call))
-    start, limit = call.int("start"), call.int("limit", LIST_DEFAULT)
+    start, limit = call.number("start"), call.number("limit", LIST_DEFAULT)
     page = matching[start : start + limit] if limit else matching[start:]
     return Listing([node_row(task) for task in page], len(matching))
 
 
 def _matching(call: Call) -> Iterator[Task]:
-    source = call.str("source", "archive")
-    sees_all = call.may(f"/nodes/{call.str('node')}", "Sys.Audit")
-    for task in call.world.tasks.of_node(call.str("node")):
+    source = call.text("source", "archive")
+    sees_all = call.may(f"/nodes/{call.text('node')}", "Sys.Audit")
+    for task in call.world.tasks.of_node(call.text("node")):
         if task.is_running and source == "archive":
             continue
         if not task.is_running and source == "active":
@@ -58,13 +58,13 @@ def _is_own(call: Call, task: Task) -> bool:
 def _passes(call: Call, task: Task) -> bool:
     failed = task.endtime is not None and task.status != "OK"
     return (
-        (not call.has("vmid") or task.id == str(call.int("vmid")))
-        and (not call.has("typefilter") or call.str("typefilter") in task.type)
-        and call.str("userfilter") in task.user
-        and task.starttime >= call.int("since")
-        and (not call.has("until") or task.starttime <= call.int("until"))
+        (not call.has("vmid") or task.id == str(call.number("vmid")))
+        and (not call.has("typefilter") or call.text("typefilter") in task.type)
+        and call.text("userfilter") in task.user
+        and task.starttime >= call.number("since")
+        and (not call.has("until") or task.starttime <= call.number("until"))
         and (not call.flag("errors") or failed)
-        and (not call.has("statusfilter") or _class_of(task) in call.str("statusfilter"))
+        and (not call.has("statusfilter") or _class_of(task) in call.text("statusfilter"))
     )
 
 
@@ -79,8 +79,8 @@ def _class_of(task: Task) -> str:
 
 def _task(call: Call) -> Task | None:
     """The task, if its log lies on the answering node; 403 for a task of somebody else."""
-    task = call.world.tasks.find(call.str("upid"))
-    node = call.str("node")
+    task = call.world.tasks.find(call.text("upid"))
+    node = call.text("node")
     if not call.may(f"/nodes/{node}", "Sys.Audit") and (task is None or not _is_own(call, task)):
         raise forbidden(f"/nodes/{node}", "Sys.Audit")
     return task if task is not None and task.node == node else None
@@ -118,7 +118,7 @@ def task_log(call: Call) -> object:
         missing = "unable to open file - No such file or directory"
         return Listing([{"n": 1, "t": missing}], 1)
     lines = task.lines or ["no content"]
-    start, limit = call.int("start"), call.int("limit", LIST_DEFAULT)
+    start, limit = call.number("start"), call.number("limit", LIST_DEFAULT)
     end = start + limit if limit else len(lines)
     rows = [{"n": n, "t": lines[n - 1]} for n in range(start + 1, min(end, len(lines)) + 1)]
     return Listing(rows, len(lines))
@@ -127,8 +127,8 @@ def task_log(call: Call) -> object:
 @api.on("DELETE", "/nodes/{node}/tasks/{upid}", proxied=True)
 async def stop_task(call: Call) -> None:
     """Stops a worker; null also for one that has ended. Owner, or Sys.Modify on the node."""
-    task = call.world.tasks.find(call.str("upid"))
-    node = call.str("node")
+    task = call.world.tasks.find(call.text("upid"))
+    node = call.text("node")
     if task is None or task.node != node:
         raise bad_parameters({"upid": "no such task"})
     if not _is_own(call, task) and not call.may(f"/nodes/{node}", "Sys.Modify"):

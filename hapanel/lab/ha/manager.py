@@ -61,7 +61,9 @@ class HaManager:
     def run(self) -> None:
         """Starts the rounds."""
         loop = asyncio.get_running_loop()
-        self._rounds.append(loop.create_task(self._every_round(FIRST_ROUND_SECONDS, self.crm_round)))
+        self._rounds.append(
+            loop.create_task(self._every_round(FIRST_ROUND_SECONDS, self.crm_round))
+        )
         for number, name in enumerate(self._world.nodes):
             self._rounds.append(loop.create_task(self._lrm_rounds(name, number)))
 
@@ -215,9 +217,11 @@ class HaManager:
         return self._world.now() - timestamp > self._world.clock.shortened(30)
 
     def _attend(self, lrm: Lrm, service: Service) -> None:
-        guest = self._world.guests.get(self.resources[service.sid].vmid) if (
-            service.sid in self.resources
-        ) else None
+        guest = (
+            self._world.guests.get(self.resources[service.sid].vmid)
+            if (service.sid in self.resources)
+            else None
+        )
         worker = lrm.workers.get(service.sid)
         if guest is None or (worker is not None and worker.is_running):
             return
@@ -247,7 +251,7 @@ class HaManager:
             work = live_migration(self._world, order)
         else:
             work = offline_migration(self._world, order)
-        self._start_worker(lrm, service, guest, f"{guest.kind.prefix}migrate", work)
+        self._start_worker(lrm, service, guest, guest.kind.migration_task, work)
 
     def _start_worker(
         self, lrm: Lrm, service: Service, guest: Guest, type_: str, work: Work

@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -82,5 +81,3 @@ class Lrm:
     mode: str = "active"
     results: dict[str, dict[str, object]] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
-
-

@@ -108,7 +108,10 @@ class HaWording:
 
     def manager_status(self, viewer: str) -> Row:
         """The tree of manager_status."""
-        quorum: Row = {"node": viewer, "quorate": "1" if self._membership.is_quorate(viewer) else ""}
+        quorum: Row = {
+            "node": viewer,
+            "quorate": "1" if self._membership.is_quorate(viewer) else "",
+        }
         if self._ha.master is None:
             return {"quorum": quorum, "manager_status": {"node_status": {}}}
         manager: Row = {

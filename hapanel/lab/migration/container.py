@@ -33,9 +33,7 @@ class ContainerMigration(Journey):
             if was_running and online:
                 raise MigrationFailed("lxc live migration is currently not implemented")
             if was_running and not restart:
-                raise MigrationFailed(
-                    "running container can only be migrated in restart mode"
-                )
+                raise MigrationFailed("running container can only be migrated in restart mode")
             await self.reach_target()
             if was_running:
                 await self._shut_down()

@@ -65,7 +65,7 @@ class Journey:
     def announce(self) -> None:
         """`starting migration of VM 100 to node 'slave' (...)`."""
         target = self.world.nodes[self.order.target]
-        title = self.guest.kind.title
+        title = self.guest.kind.label
         self.task.say(
             f"starting migration of {title} {self.guest.vmid} to node '{target.name}' ({target.ip})"
         )

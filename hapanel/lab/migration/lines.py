@@ -31,7 +31,7 @@ def progress(copy: PreCopy, rate: float) -> str:
     return line
 
 
-def xbzrle(copy: PreCopy, pages_sent_again: float, cache_miss: float) -> str:
+def xbzrle(pages_sent_again: float, cache_miss: float) -> str:
     """Pages sent again go through the delta cache; from the second pass on it has a line."""
     pages = int(pages_sent_again / PAGE)
     encoded = render_bytes(pages_sent_again * 0.03)
@@ -44,7 +44,9 @@ def xbzrle(copy: PreCopy, pages_sent_again: float, cache_miss: float) -> str:
 
 def average_speed(memory: int, seconds: float, downtime_ms: int) -> str:
     """Guest memory over elapsed time, and what it cost."""
-    return f"average migration speed: {render_bytes(memory / seconds)}/s - downtime {downtime_ms} ms"
+    return (
+        f"average migration speed: {render_bytes(memory / seconds)}/s - downtime {downtime_ms} ms"
+    )
 
 
 def cache_size(memory: int) -> str:

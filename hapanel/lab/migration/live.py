@@ -161,7 +161,7 @@ class LiveMigration(Journey):
             raise MigrationFailed(text)
 
     def _rate(self) -> float:
-        """Bytes per wall second on the link now, for this migration. 0 when nothing gets through."""
+        """Bytes per wall second on the link now, for this one. 0 when nothing gets through."""
         if not self.world.nodes[self.order.target].is_on:
             return 0.0
         link = self.world.links.between(self.order.source, self.order.target, Network.REPLICATION)
@@ -177,7 +177,7 @@ class LiveMigration(Journey):
         if copy.passes > 1:
             again = copy.transferred - copy.memory * self.guest.busy.resident
             miss = self.world.random.uniform(4, 38)
-            self.task.say(lines.xbzrle(copy, max(0.0, again), miss))
+            self.task.say(lines.xbzrle(max(0.0, again), miss))
         for limit in copy.raised_limits:
             self.task.say(f"auto-increased downtime to continue migration: {limit} ms")
         copy.raised_limits.clear()
@@ -233,7 +233,9 @@ class LiveMigration(Journey):
         """Phase 2 failed: the guest runs on at the source."""
         if self.task.lost:
             raise fault
-        reason = "interrupted by signal" if isinstance(fault, asyncio.CancelledError) else str(fault)
+        reason = (
+            "interrupted by signal" if isinstance(fault, asyncio.CancelledError) else str(fault)
+        )
         self.task.say(f"ERROR: online migrate failure - {reason}")
         self.task.say("aborting phase 2 - cleanup resources")
         self.task.say("migrate_cancel")

@@ -38,8 +38,9 @@ class Connection:
         """Nobody serves it any more, and it is not closed: what the client sends is swallowed."""
         if self.task is not None:
             self.task.cancel()
-        with contextlib.suppress(RuntimeError):
-            self.writer.transport.pause_reading()
+        transport = self.writer.transport
+        if isinstance(transport, asyncio.Transport) and transport.is_reading():
+            transport.pause_reading()
 
     def reset(self) -> None:
         """Closes without a farewell."""

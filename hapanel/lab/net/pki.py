@@ -58,9 +58,7 @@ class Authority:
             self._builder(subject, key.public_key())
             .add_extension(x509.SubjectAlternativeName([*addresses, *names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
         if with_aki:
             builder = builder.add_extension(self._aki(), critical=False)
