@@ -15,7 +15,7 @@ APT_LISTS = Path("/var/lib/apt/lists")
 
 PROGRAM_MISSING = refusal_kind(
     "setup-program-missing",
-    gettext_noop("%(programs)s is missing, and this user may not install it."),
+    gettext_noop("Missing on this machine: %(programs)s; this user may not install them."),
     gettext_noop("Run: %(command)s. Then start ./panel again."),
 )
 APT_FAILED = refusal_kind(
