@@ -5,7 +5,7 @@ from hapanel.lab.world import Guest, Outage
 
 
 def picture(lab: Lab) -> dict[str, object]:
-    """Nodes, links, guests with their outages, faults; times in epoch seconds."""
+    """Nodes, links, guests with when they were silent, faults; times in epoch seconds."""
     world = lab.world
     return {
         "now": world.now(),
@@ -51,7 +51,7 @@ def _guest(guest: Guest) -> dict[str, object]:
         "state": guest.state.value,
         "lock": guest.lock,
         "address": guest.serves.address if guest.serves else None,
-        "outages": [_outage(outage) for outage in guest.serves.outages] if guest.serves else [],
+        "silent": [_outage(outage) for outage in guest.serves.outages] if guest.serves else [],
     }
 
 
