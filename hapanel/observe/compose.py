@@ -1,0 +1,237 @@
+"""From Proxmox's answers to facts, by the panel's own rules. Pure.
+
+Sources of the rules: /cluster/resources knows at once that a node is offline, but keeps the last
+status of its guests for 300 s and then forgets their names and sizes with it (pmxcfs, status.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from hapanel.observe.doubt import Doubts
+from hapanel.observe.facts import (
+    UNKNOWN,
+    GuestFacts,
+    NodeFacts,
+    ServiceFacts,
+    StorageFacts,
+    StorageKey,
+)
+from hapanel.ports.cluster import (
+    GuestState,
+    HaStatus,
+    LrmState,
+    Membership,
+    NodeState,
+    Resources,
+    StorageState,
+)
+
+# What a column holds; longer words are none of Proxmox's.
+WORD, TEXT = 24, 255
+
+# pvestatd reports every 10 s; a node that just returned has nothing to report before that.
+METRICS_PATIENCE = timedelta(seconds=15)
+# A returned node's guests are not believed to run on the strength of what was measured before.
+RETURN_PATIENCE = timedelta(seconds=30)
+
+
+def node_facts(
+    resources: Resources,
+    membership: Membership | None,
+    ha: HaStatus | None,
+    before: Mapping[str, NodeFacts],
+) -> dict[str, NodeFacts]:
+    """Every node that any of the answers names."""
+    rows = {node.name: node for node in resources.nodes}
+    members = {node.name: node for node in membership.nodes} if membership else {}
+    lrms = {lrm.node: lrm for lrm in ha.lrms} if ha else {}
+    names = sorted(rows.keys() | members.keys())
+    return {
+        name: _node(name, rows.get(name), members.get(name), lrms.get(name), before.get(name))
+        for name in names
+    }
+
+
+def _node(
+    name: str,
+    row: NodeState | None,
+    member: NodeState | None,
+    lrm: LrmState | None,
+    before: NodeFacts | None,
+) -> NodeFacts:
+    old = before or NodeFacts(name=name, status=UNKNOWN)
+    nothing = NodeState(name=name, online=False)
+    measured, listed = row or nothing, member or nothing
+    return NodeFacts(
+        name=name,
+        status=_node_status(row, member, lrm),
+        node_id=_first(listed.node_id, old.node_id),
+        ip=listed.ip or old.ip,
+        maxcpu=_first(measured.maxcpu, old.maxcpu),
+        maxmem=_first(measured.maxmem, old.maxmem),
+        lrm_state=lrm.state if lrm else "",
+        lrm_dead=lrm.dead if lrm else False,
+    )
+
+
+def _first(new: int | None, old: int | None) -> int | None:
+    return old if new is None else new
+
+
+def _node_status(row: NodeState | None, member: NodeState | None, lrm: LrmState | None) -> str:
+    """The panel's word for a node. The row of /cluster/resources is the freshest about membership;
+    its `unknown` means a member without measurements, and then /cluster/status decides."""
+    ha_word = row.hastate if row else None
+    online = row.online if row and row.status in {"online", "offline"} else None
+    if online is None:
+        online = member.online if member else None
+    if online is None:
+        return UNKNOWN
+    if ha_word == "fence":
+        return "fence"
+    if not online:
+        return "offline"
+    in_maintenance = ha_word == "maintenance" or (lrm is not None and lrm.state == "maintenance")
+    return "maintenance" if in_maintenance else "online"
+
+
+class GuestComposer:
+    """Turns guest rows into facts; remembers what it doubts from one look to the next."""
+
+    def __init__(self) -> None:
+        self.doubts = Doubts()
+        # The uptime that was told of a guest while its node was away.
+        self._frozen: dict[int, int | None] = {}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the very same answer may mean something else later."""
+        return bool(self.doubts)
+
+    def compose(
+        self,
+        rows: Iterable[GuestState],
+        nodes: Mapping[str, NodeFacts],
+        before: Mapping[int, GuestFacts],
+        now: datetime,
+    ) -> dict[int, GuestFacts]:
+        """The facts of these guests at the time `now`."""
+        unseen = {name for name, node in nodes.items() if not node.is_seen}
+        return {
+            row.vmid: _guest(row, self._status(row, unseen, before.get(row.vmid), now), before)
+            for row in rows
+        }
+
+    def _status(
+        self, row: GuestState, unseen: set[str], old: GuestFacts | None, now: datetime
+    ) -> str:
+        if row.node in unseen:
+            self._frozen[row.vmid] = row.uptime
+            return UNKNOWN
+        if row.vmid in self._frozen and self._is_frozen(row, now):
+            return UNKNOWN
+        if row.status != UNKNOWN or old is None or old.status == UNKNOWN:
+            self.doubts.drop(row.vmid)
+            return row.status
+        # The node is there, only its measurements are not.
+        believed = self.doubts.believes(row.vmid, now, METRICS_PATIENCE)
+        return UNKNOWN if believed else old.status
+
+    def _is_frozen(self, row: GuestState, now: datetime) -> bool:
+        """Whether the row still tells what was measured before the node went away."""
+        doubt = ("frozen", row.vmid)
+        same = row.status != "stopped" and row.uptime == self._frozen[row.vmid]
+        if same and not self.doubts.believes(doubt, now, RETURN_PATIENCE):
+            return True
+        self.doubts.drop(doubt)
+        del self._frozen[row.vmid]
+        return False
+
+
+def _guest(row: GuestState, status: str, before: Mapping[int, GuestFacts]) -> GuestFacts:
+    facts = GuestFacts(
+        vmid=row.vmid,
+        type=row.type.value,
+        node=row.node,
+        status=status[:WORD],
+        name=(row.name or "")[:TEXT],
+        lock=(row.lock or "")[:WORD],
+        tags=row.tags[:TEXT],
+        template=row.template,
+        maxcpu=row.maxcpu,
+        maxmem=row.maxmem,
+        maxdisk=row.maxdisk,
+        ha_state=(row.hastate or "")[:WORD],
+    )
+    if row.name is None and (old := before.get(row.vmid)) is not None:
+        return _remembered(facts, old)
+    return facts
+
+
+def _remembered(facts: GuestFacts, old: GuestFacts) -> GuestFacts:
+    """With the measurements Proxmox also forgets name, sizes and template flag: they stand."""
+    return msgspec.structs.replace(
+        facts,
+        name=old.name,
+        tags=facts.tags or old.tags,
+        template=old.template,
+        maxcpu=facts.maxcpu or old.maxcpu,
+        maxmem=facts.maxmem or old.maxmem,
+        maxdisk=facts.maxdisk or old.maxdisk,
+    )
+
+
+def storage_facts(
+    rows: Iterable[StorageState],
+    nodes: Mapping[str, NodeFacts],
+    before: Mapping[StorageKey, StorageFacts],
+) -> dict[StorageKey, StorageFacts]:
+    """The storages; on a node that is not seen they are unknown."""
+    unseen = {name for name, node in nodes.items() if not node.is_seen}
+    return {
+        (row.node, row.storage): _storage(
+            row, UNKNOWN if row.node in unseen else row.status, before.get((row.node, row.storage))
+        )
+        for row in rows
+    }
+
+
+def _storage(row: StorageState, status: str, old: StorageFacts | None) -> StorageFacts:
+    return StorageFacts(
+        node=row.node,
+        storage=row.storage,
+        status=status,
+        type=row.type or (old.type if old else ""),
+        shared=row.shared,
+        content=row.content or (old.content if old else ""),
+        total=_first(row.total, old.total if old else None),
+        used=settled_use(row.used, row.total, old),
+    )
+
+
+def settled_use(used: int | None, total: int | None, old: StorageFacts | None) -> int | None:
+    """The recorded use until the real one is more than a hundredth of the storage away from it."""
+    if old is None or old.used is None or used is None:
+        return used if used is not None or old is None else old.used
+    return used if abs(used - old.used) * 100 > (total or used) else old.used
+
+
+def service_facts(ha: HaStatus) -> dict[str, ServiceFacts]:
+    """The HA resources that the HA manager reports."""
+    return {
+        service.sid: ServiceFacts(
+            sid=service.sid,
+            node=service.node or "",
+            state=service.state,
+            crm_state=service.crm_state or "",
+            request_state=service.request_state or "",
+            max_restart=service.max_restart,
+            max_relocate=service.max_relocate,
+            failback=service.failback,
+        )
+        for service in ha.services
+    }

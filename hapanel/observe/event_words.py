@@ -1,0 +1,40 @@
+"""The history's facts as sentences for people."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from hapanel.observe.events import Fact
+from nodes.models import Event
+
+
+def sentence(event: Event) -> str:
+    """The event in the reader's language; an unknown code is shown as it is."""
+    names = {"subject": event.subject, **event.params}
+    try:
+        return _templates()[Fact(event.fact)] % names
+    except (ValueError, KeyError):
+        return f"{event.fact} {event.subject}".strip()
+
+
+def _templates() -> dict[Fact, str]:
+    return {
+        Fact.NODE_ADDED: _("Node %(subject)s joined the cluster."),
+        Fact.NODE_REMOVED: _("Node %(subject)s left the cluster for good."),
+        Fact.NODE_LOST: _("Node %(subject)s is gone: the cluster does not see it any more."),
+        Fact.NODE_RETURNED: _("Node %(subject)s is back."),
+        Fact.NODE_FENCED: _("Node %(subject)s is being fenced."),
+        Fact.MAINTENANCE_BEGAN: _("Node %(subject)s went into maintenance."),
+        Fact.MAINTENANCE_ENDED: _("Node %(subject)s ended its maintenance."),
+        Fact.GUEST_ADDED: _("Guest %(subject)s appeared on %(node)s."),
+        Fact.GUEST_REMOVED: _("Guest %(subject)s was removed from the cluster."),
+        Fact.GUEST_MOVED: _("Guest %(subject)s moved from %(source)s to %(target)s."),
+        Fact.GUEST_STARTED: _("Guest %(subject)s started on %(node)s."),
+        Fact.GUEST_STOPPED: _("Guest %(subject)s stopped on %(node)s."),
+        Fact.GUEST_UNKNOWN: _("Node %(node)s does not report on guest %(subject)s any more."),
+        Fact.QUORUM_LOST: _("The cluster lost its quorum: nothing can be changed or recovered."),
+        Fact.QUORUM_REGAINED: _("The cluster has its quorum again."),
+        Fact.HA_MANAGER_MOVED: _("The HA manager moved from %(source)s to %(target)s."),
+        Fact.API_UNREACHABLE: _("The panel cannot see the cluster: %(because)s"),
+        Fact.API_REACHABLE: _("The panel sees the cluster again."),
+    }

@@ -1,0 +1,36 @@
+"""The measured figures of a look, put into Redis as a whole."""
+
+from __future__ import annotations
+
+from hapanel.observe.facts import UNKNOWN
+from hapanel.observe.picture import Look, Picture
+from nodes.metrics import GuestMetrics, NodeMetrics, replace_metrics
+
+
+def write_figures(cluster_id: int, look: Look, picture: Picture) -> None:
+    """Replace the cluster's figures by those of `look`. Who is not seen has none: an old figure
+    would look like a measurement. Raises RedisError."""
+    if look.resources is None:
+        return
+    seen = picture.nodes_seen
+    nodes = [
+        NodeMetrics(
+            node.name,
+            node.cpu,
+            node.mem,
+            node.uptime,
+            node.disk,
+            node.maxmem,
+            node.maxdisk,
+            node.maxcpu,
+        )
+        for node in look.resources.nodes
+        if node.name in seen
+    ]
+    believed = picture.guests
+    guests = [
+        GuestMetrics(row.vmid, row.cpu, row.mem, row.uptime, row.netin, row.netout)
+        for row in look.resources.guests
+        if row.vmid in believed and believed[row.vmid].status != UNKNOWN
+    ]
+    replace_metrics(cluster_id, look.answered_at, nodes, guests)

@@ -1,0 +1,136 @@
+"""What one process believes of one cluster, and what a new look changes in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from hapanel.observe.compose import GuestComposer, node_facts, service_facts, storage_facts
+from hapanel.observe.doubt import Doubts
+from hapanel.observe.facts import (
+    GuestFacts,
+    NodeFacts,
+    Recorded,
+    ServiceFacts,
+    StorageFacts,
+    StorageKey,
+)
+from hapanel.ports.cluster import HaStatus, Membership, Resources
+
+K = TypeVar("K")
+F = TypeVar("F")
+
+
+@dataclass(frozen=True)
+class Look:
+    """The answers of one look. None: not asked, or (resources) the same bytes as before.
+
+    asked_at, answered_at: our clock around /cluster/resources.
+    """
+
+    asked_at: datetime
+    answered_at: datetime
+    resources: Resources | None = None
+    membership: Membership | None = None
+    ha: HaStatus | None = None
+
+
+@dataclass
+class Differences:
+    """What is not as recorded: new and changed ones, and the keys of those that are gone."""
+
+    nodes: list[NodeFacts] = field(default_factory=list)
+    guests: list[GuestFacts] = field(default_factory=list)
+    storages: list[StorageFacts] = field(default_factory=list)
+    services: list[ServiceFacts] = field(default_factory=list)
+    gone_nodes: list[str] = field(default_factory=list)
+    gone_guests: list[int] = field(default_factory=list)
+    gone_storages: list[StorageKey] = field(default_factory=list)
+    gone_services: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+class Picture:
+    """The last facts by key. `patience`: how long something has to be missing to be gone."""
+
+    def __init__(self, recorded: Recorded, patience: timedelta) -> None:
+        self.start_from(recorded)
+        self.resources: Resources | None = None
+        self.membership: Membership | None = None
+        self.ha: HaStatus | None = None
+        self._patience = patience
+        self._composer = GuestComposer()
+        self._missing = Doubts()
+
+    def start_from(self, recorded: Recorded) -> None:
+        """Believe the records instead of what was remembered; doubts and answers stay."""
+        self.nodes = dict(recorded.nodes)
+        self.guests = dict(recorded.guests)
+        self.storages = dict(recorded.storages)
+        self.services = dict(recorded.services)
+        self._look_again = True
+
+    @property
+    def nodes_seen(self) -> frozenset[str]:
+        """The names of the nodes that are living members."""
+        return frozenset(name for name, node in self.nodes.items() if node.is_seen)
+
+    def see(self, look: Look) -> Differences:
+        """Take a look in; what it changes. Compares guests only when that can change anything."""
+        self.membership = look.membership or self.membership
+        self.ha = look.ha or self.ha
+        resources = look.resources or self.resources
+        if resources is None:
+            return Differences()
+        now, found = look.asked_at, Differences()
+        seen_before = self.nodes_seen
+        nodes = node_facts(resources, self.membership, self.ha, self.nodes)
+        found.nodes, found.gone_nodes = self._compare(self.nodes, nodes, now, "node")
+        if look.resources is not None or self._is_open() or self.nodes_seen != seen_before:
+            self._look_again = False
+            guests = self._composer.compose(resources.guests, self.nodes, self.guests, now)
+            found.guests, found.gone_guests = self._compare(self.guests, guests, now, "guest")
+            storages = storage_facts(resources.storages, self.nodes, self.storages)
+            changed, gone = self._compare(self.storages, storages, now, "storage")
+            found.storages, found.gone_storages = changed, gone
+        if look.ha is not None:
+            services = service_facts(look.ha)
+            found.services, found.gone_services = self._compare(
+                self.services, services, now, "service"
+            )
+        self.resources = resources
+        return found
+
+    def keep(self, guest: GuestFacts | None, vmid: int) -> None:
+        """Go on believing `guest` (None: nothing) of `vmid`, because it was not written.
+
+        So the next look finds the difference again.
+        """
+        self._look_again = True
+        if guest is None:
+            self.guests.pop(vmid, None)
+        else:
+            self.guests[vmid] = guest
+
+    def _is_open(self) -> bool:
+        """Whether the same bytes may mean something else by now."""
+        return self._composer.is_waiting or bool(self._missing) or self._look_again
+
+    def _compare(
+        self, before: dict[K, F], now_there: Mapping[K, F], now: datetime, what: str
+    ) -> tuple[list[F], list[K]]:
+        """New and changed facts and the keys that are gone; `before` is brought up to date."""
+        changed = [fact for key, fact in now_there.items() if before.get(key) != fact]
+        if self._missing:
+            for key in now_there:
+                self._missing.drop((what, key))
+        before.update(now_there)
+        absent = [key for key in before if key not in now_there]
+        gone = [key for key in absent if self._missing.believes((what, key), now, self._patience)]
+        for key in gone:
+            del before[key]
+        return changed, gone

@@ -1,0 +1,138 @@
+"""Guests: from differences to rows. Only what changed is written, and never an older look over a
+newer truth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from hapanel.live.stream import Kind
+from hapanel.observe.events import Fact, Happening, guest_happenings
+from hapanel.observe.facts import UNKNOWN, GuestFacts
+from hapanel.observe.journal import Journal
+from hapanel.observe.picture import Differences, Look, Picture
+from hapanel.observe.recorded import guest_facts_of
+from nodes.models import Cluster
+from vms.models import Guest
+
+# More ids than this in one query make reading all guests of the cluster the quicker way.
+_READ_ALL_FROM = 400
+_WRITTEN = [
+    "type",
+    "name",
+    "node",
+    "status",
+    "status_was",
+    "lock",
+    "tags",
+    "template",
+    "maxcpu",
+    "maxmem",
+    "maxdisk",
+    "ha_state",
+    "last_seen_at",
+    "changed_at",
+    "gone_at",
+]
+
+
+@dataclass
+class WrittenGuests:
+    """What became of the guests that looked different. `to_read`: configurations to read anew."""
+
+    written: list[int] = field(default_factory=list)
+    to_read: list[int] = field(default_factory=list)
+
+
+def write_guests(
+    cluster: Cluster, found: Differences, look: Look, picture: Picture, journal: Journal
+) -> WrittenGuests:
+    """Write new, changed and gone guests. `cluster.observed_at` is the time of the look before."""
+    result = WrittenGuests()
+    wanted = {facts.vmid for facts in found.guests} | set(found.gone_guests)
+    if not wanted:
+        return result
+    rows = _rows(cluster, wanted)
+    seen, is_first = picture.nodes_seen, cluster.observed_at is None
+    changed: list[Guest] = []
+    for facts in found.guests:
+        row = rows.get(facts.vmid)
+        if row is not None and _is_newer(row, look):
+            picture.keep(guest_facts_of(row), facts.vmid)
+            continue
+        if row is not None and row.gone_at is None and guest_facts_of(row) == facts:
+            continue
+        if not is_first:
+            journal.tell(guest_happenings(row, facts, node_is_seen=facts.node in seen))
+        if row is None or _may_change_configuration(row, facts):
+            result.to_read.append(facts.vmid)
+        changed.append(_row(cluster, row, facts, look))
+    changed += _gone(rows, found.gone_guests, look, journal)
+    _upsert(changed)
+    result.written = [row.vmid for row in changed]
+    journal.hint(Kind.GUEST, result.written)
+    return result
+
+
+def _rows(cluster: Cluster, vmids: Collection[int]) -> dict[int, Guest]:
+    rows = Guest.objects.filter(cluster=cluster).order_by()
+    if len(vmids) <= _READ_ALL_FROM:
+        rows = rows.filter(vmid__in=vmids)
+    return {row.vmid: row for row in rows}
+
+
+def _is_newer(row: Guest, look: Look) -> bool:
+    """Whether somebody (an operation that just ended) wrote the row after this look was asked."""
+    return row.changed_at > look.asked_at
+
+
+def _row(cluster: Cluster, old: Guest | None, facts: GuestFacts, look: Look) -> Guest:
+    """The row as it is to be: `status_was` and `last_seen_at` tell of the time before unknown."""
+    row = Guest(cluster=cluster, vmid=facts.vmid)
+    for name in _WRITTEN:
+        if hasattr(facts, name):
+            setattr(row, name, getattr(facts, name))
+    row.changed_at = look.answered_at
+    row.gone_at = None
+    if facts.status == UNKNOWN and old is not None:
+        was_known = old.status != UNKNOWN
+        row.status_was = old.status if was_known else old.status_was
+        row.last_seen_at = cluster.observed_at if was_known else old.last_seen_at
+    return row
+
+
+def _gone(rows: dict[int, Guest], vmids: list[int], look: Look, journal: Journal) -> list[Guest]:
+    found = [rows[vmid] for vmid in vmids if vmid in rows and rows[vmid].gone_at is None]
+    for row in found:
+        row.gone_at = row.changed_at = look.answered_at
+        journal.tell([Happening(Fact.GUEST_REMOVED, str(row), {"vmid": row.vmid})])
+    return found
+
+
+def _upsert(rows: list[Guest]) -> None:
+    if rows:
+        for row in rows:
+            row.pk = None
+        Guest.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["cluster", "vmid"],
+            update_fields=_WRITTEN,
+            batch_size=500,
+        )
+
+
+def _may_change_configuration(row: Guest, facts: GuestFacts) -> bool:
+    """Whether the step hints at another configuration than the one that was read."""
+    sizes = (row.name, row.type, row.maxcpu, row.maxmem, row.maxdisk, row.template)
+    new_sizes = (
+        facts.name,
+        facts.type,
+        facts.maxcpu,
+        facts.maxmem,
+        facts.maxdisk,
+        facts.template,
+    )
+    was_unlocked = bool(row.lock) and not facts.lock
+    moved = row.node != facts.node
+    return moved or was_unlocked or sizes != new_sizes or row.gone_at is not None

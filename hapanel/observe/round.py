@@ -1,0 +1,119 @@
+"""One look at one cluster, from the questions to the records.
+
+Whoever calls holds the cluster's lock, so looks at one cluster never overlap.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from hapanel.live import pulse
+from hapanel.live.stream import Kind
+from hapanel.observe.answers import Answers, ask
+from hapanel.observe.figures import write_figures
+from hapanel.observe.guest_configurations import want_configurations
+from hapanel.observe.journal import Journal
+from hapanel.observe.memory import Memory, forget, memory_of
+from hapanel.observe.pace import Plan, now, read_pace, write_generation, write_pace
+from hapanel.observe.picture import Differences
+from hapanel.observe.record_cluster import write_nodes, write_services, write_storages
+from hapanel.observe.record_guests import write_guests
+from hapanel.observe.record_state import tell_quorum, write_failure, write_state, write_votes
+from hapanel.observe.slow_questions import ask_slowly, want_slowly
+from hapanel.observe.task_hints import guests_touched
+from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.errors import ClusterError
+from nodes.models import Cluster
+
+logger = logging.getLogger(__name__)
+
+
+def observe(cluster: Cluster, gateway: ClusterGateway, *, operating: bool = False) -> bool:
+    """Look at `cluster` once and record what changed; whether it answered.
+
+    operating: an operation runs, so the task list belongs to every look.
+    Raises RedisError and DatabaseError; what the cluster does wrong is recorded, not raised.
+    """
+    began = now()
+    pace = read_pace(cluster.pk)
+    memory = memory_of(cluster, pace)
+    plan = pace.plan(began, operating=operating)
+    if memory.picture.membership is None:
+        plan = Plan(whole=True, membership=True, tasks=plan.tasks)
+    try:
+        answers = ask(cluster.pk, gateway, plan, _known_digest(memory))
+    except ClusterError as error:
+        fail(cluster, error)
+        return False
+    finally:
+        write_pace(cluster.pk, pace.after(began, plan))
+    try:
+        _record(cluster, answers, memory)
+    except BaseException:
+        forget(cluster.pk)
+        raise
+    memory.digest = answers.digest
+    if plan.whole:
+        ask_slowly(cluster, gateway)
+    return True
+
+
+def fail(cluster: Cluster, error: ClusterError) -> None:
+    """Record that a look failed (also one whose gateway could not even be opened)."""
+    journal, at = Journal(), datetime.now(UTC)
+    logger.info("%s: %s (%s)", cluster.name, error.reason, error.kind)
+    with transaction.atomic():
+        write_failure(cluster, error, at, journal)
+        journal.write(cluster, at)
+
+
+def _known_digest(memory: Memory) -> bytes | None:
+    return memory.digest if memory.picture.resources is not None else None
+
+
+def _record(cluster: Cluster, answers: Answers, memory: Memory) -> None:
+    look, journal = answers.look, Journal()
+    found = memory.picture.see(look)
+    if found:
+        # Before the first write: should this process die in between, nobody trusts old memories.
+        write_generation(cluster.pk, memory.new_generation())
+    to_read = _touched(answers, memory)
+    with transaction.atomic():
+        to_read += _write(cluster, found, answers, memory, journal)
+        journal.write(cluster, look.answered_at)
+    write_figures(cluster.pk, look, memory.picture)
+    pulse.note_seen(cluster.name, look.answered_at)
+    want_configurations(cluster.pk, to_read)
+    if found.nodes or found.gone_nodes:
+        want_slowly(cluster.pk, "qdevice", "votes")
+
+
+def _write(
+    cluster: Cluster, found: Differences, answers: Answers, memory: Memory, journal: Journal
+) -> list[int]:
+    """Write everything that changed; the guests whose configuration is to be read anew."""
+    look = answers.look
+    guests = write_guests(cluster, found, look, memory.picture, journal)
+    write_nodes(cluster, found, look, journal)
+    write_storages(cluster, found, look, journal)
+    write_services(cluster, found, look, journal)
+    write_state(cluster, answers, memory, journal)
+    if found.nodes or found.gone_nodes:
+        write_votes(cluster, journal)
+    if look.ha is not None or look.membership is not None:
+        tell_quorum(cluster, cluster.quorate, memory, journal)
+    if look.resources is not None:
+        journal.hint(Kind.METRICS, [""])
+    return guests.to_read
+
+
+def _touched(answers: Answers, memory: Memory) -> list[int]:
+    """Guests whose configuration a task that just ended may have changed."""
+    if answers.tasks is None:
+        return []
+    ended = frozenset(t.upid.raw for t in answers.tasks.tasks if not t.running)
+    known, memory.finished_tasks = memory.finished_tasks, ended
+    return [] if known is None else guests_touched(answers.tasks.tasks, ended - known)

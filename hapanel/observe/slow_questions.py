@@ -1,0 +1,206 @@
+"""What changes rarely: asked once a minute or less, one question per round, sooner on a hint."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from hapanel.live.stream import Kind, connection
+from hapanel.observe.journal import Journal
+from hapanel.observe.record_state import write_votes
+from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster import HaRule as RuleAnswer
+from hapanel.ports.errors import ClusterError, Unreachable
+from nodes.models import Cluster, Event, Node, Storage
+from vms.models import HaResource, HaRule
+
+logger = logging.getLogger(__name__)
+
+HISTORY_KEPT = timedelta(days=90)
+
+Answer = Callable[[Cluster, ClusterGateway, Journal], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One rare question: how often, in seconds, and what is done with the answer."""
+
+    name: str
+    seconds: float
+    run: Answer
+
+
+def ask_slowly(cluster: Cluster, gateway: ClusterGateway) -> None:
+    """Ask the question that is most overdue, and those that were never asked.
+
+    One that fails waits for its next turn: the look itself says when the cluster is away.
+    """
+    asked, now = _asked(cluster.pk), time.time()
+    never = [question for question in QUESTIONS if question.name not in asked]
+    due = [q for q in QUESTIONS if q.name in asked and now - asked[q.name] >= q.seconds]
+    due.sort(key=lambda question: asked[question.name] + question.seconds)
+    for question in never or due[:1]:
+        connection().hset(_key(cluster.pk), question.name, repr(time.time()))
+        if not _ask(question, cluster, gateway):
+            return
+
+
+def want_slowly(cluster_id: int, *names: str) -> None:
+    """Something hints that these answers changed: ask again soon. Raises RedisError."""
+    now = time.time()
+    for name in names:
+        if connection().hexists(_key(cluster_id), name):
+            seconds = next(q.seconds for q in QUESTIONS if q.name == name)
+            connection().hset(_key(cluster_id), name, repr(now - seconds))
+
+
+def forget_questions(cluster_id: int) -> None:
+    """Forget a cluster that was removed, or ask everything anew."""
+    connection().delete(_key(cluster_id))
+
+
+def _ask(question: Question, cluster: Cluster, gateway: ClusterGateway) -> bool:
+    """Whether the next question may be asked too."""
+    journal = Journal()
+    try:
+        question.run(cluster, gateway, journal)
+    except Unreachable:
+        return False
+    except ClusterError as error:
+        logger.info("%s: %s not read: %s", cluster.name, question.name, error.reason)
+    with transaction.atomic():
+        journal.write(cluster, timezone.now())
+    return True
+
+
+def _asked(cluster_id: int) -> dict[str, float]:
+    found = cast("dict[bytes, bytes]", connection().hgetall(_key(cluster_id)))
+    return {name.decode(): float(at) for name, at in found.items()}
+
+
+def _key(cluster_id: int) -> str:
+    return f"hapanel:slow:{cluster_id}"
+
+
+def _set(cluster: Cluster, journal: Journal, **said: Any) -> bool:
+    """Write the fields of the cluster that changed; whether any did."""
+    news = {name: value for name, value in said.items() if getattr(cluster, name) != value}
+    if news:
+        Cluster.objects.filter(pk=cluster.pk).update(**news)
+        for name, value in news.items():
+            setattr(cluster, name, value)
+        journal.hint(Kind.CLUSTER, [cluster.name])
+    return bool(news)
+
+
+def _votes(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    for answer in gateway.votes():
+        changed = (
+            Node.objects.filter(cluster=cluster, name=answer.name)
+            .exclude(votes=answer.votes)
+            .update(votes=answer.votes)
+        )
+        journal.hint(Kind.NODE, [answer.name] if changed else [])
+    # A machine on its own has no corosync and no votes to count; its one vote is all there is.
+    if not Node.objects.filter(cluster=cluster, votes__isnull=False).exists():
+        Node.objects.filter(cluster=cluster).update(votes=1)
+    write_votes(cluster, journal)
+
+
+def _qdevice(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    said = msgspec.to_builtins(gateway.qdevice())
+    before = dict(cluster.qdevice or {})
+    if _without_poll_time(said) != _without_poll_time(before):
+        _set(cluster, journal, qdevice=said)
+    write_votes(cluster, journal)
+
+
+def _without_poll_time(qdevice: dict[str, Any]) -> dict[str, Any]:
+    """The text ends with the time of the last poll, which is no change."""
+    return {name: value for name, value in qdevice.items() if name != "text"}
+
+
+def _version(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    _set(cluster, journal, pve_version=gateway.version()[:32])
+
+
+def _resources(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    """What only the configuration tells of an HA resource: group, comment and limits."""
+    rows = {row.sid: row for row in HaResource.objects.filter(cluster=cluster)}
+    for service in gateway.ha_services():
+        row = rows.get(service.sid)
+        said: dict[str, Any] = {
+            "group": (service.group or "")[:64],
+            "comment": service.comment or "",
+        }
+        if row is not None and any(getattr(row, name) != value for name, value in said.items()):
+            HaResource.objects.filter(pk=row.pk).update(**said, changed_at=timezone.now())
+            journal.hint(Kind.HA, [service.sid])
+
+
+def _rules(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    answers = {answer.rule: answer for answer in gateway.ha_rules()}
+    rows = {row.rule: row for row in HaRule.objects.filter(cluster=cluster)}
+    changed = False
+    for name, answer in answers.items():
+        said = _rule_fields(answer)
+        row = rows.get(name)
+        if row is None or any(getattr(row, field) != value for field, value in said.items()):
+            HaRule.objects.update_or_create(
+                cluster=cluster, rule=name, defaults=said | {"changed_at": timezone.now()}
+            )
+            changed = True
+    gone = [row.pk for name, row in rows.items() if name not in answers]
+    if gone:
+        HaRule.objects.filter(pk__in=gone).delete()
+    journal.hint(Kind.HA, ["rules"] if changed or gone else [])
+
+
+def _rule_fields(answer: RuleAnswer) -> dict[str, Any]:
+    return {
+        "type": answer.type[:32],
+        "resources": list(answer.resources),
+        "nodes": list(answer.nodes),
+        "affinity": (answer.affinity or "")[:16],
+        "strict": answer.strict,
+        "disabled": answer.disabled,
+        "comment": answer.comment or "",
+        "errors": answer.errors or "",
+    }
+
+
+def _storages(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    for answer in gateway.storages():
+        vg = (answer.vgname or "")[:128]
+        rows = Storage.objects.filter(cluster=cluster, storage=answer.storage).exclude(vg=vg)
+        nodes = list(rows.values_list("node", flat=True))
+        if nodes:
+            rows.update(vg=vg)
+            journal.hint(Kind.STORAGE, (f"{node}/{answer.storage}" for node in nodes))
+
+
+def _history(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    """No question at all: what is older than anybody asks for goes."""
+    del gateway, journal
+    oldest = datetime.now(UTC) - HISTORY_KEPT
+    Event.objects.filter(cluster=cluster, at__lt=oldest).delete()
+
+
+# In this order at the first meeting. All of them together are a tenth of a call a second.
+QUESTIONS = (
+    Question("votes", 60, _votes),
+    Question("qdevice", 30, _qdevice),
+    Question("version", 600, _version),
+    Question("storages", 120, _storages),
+    Question("rules", 60, _rules),
+    Question("resources", 120, _resources),
+    Question("history", 3600, _history),
+)
