@@ -183,10 +183,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["hapanel.rest.permissions.RuleTablePermission"],
     "DEFAULT_PAGINATION_CLASS": "hapanel.rest.pagination.CursorPage",
     "PAGE_SIZE": 100,
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["hapanel.rest.filters.StrictFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["hapanel.rest.parsers.SmallJsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "hapanel.rest.schema.ProblemSchema",
     "DEFAULT_THROTTLE_CLASSES": ["hapanel.rest.throttles.PerTokenThrottle"],
     "DEFAULT_THROTTLE_RATES": {"token": env.text("HAPANEL_API_RATE", "1200/min")},
     "EXCEPTION_HANDLER": "hapanel.rest.problem.problem_response",
@@ -204,6 +204,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OperationState": "hapanel.operations.models.State",
+        "NodeStatus": "nodes.models.NodeStatus",
+        "GuestKind": "hapanel.kernel.names.GuestType",
+    },
 }
 
 LOG_LEVEL = env.choice("HAPANEL_LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -1,3 +1,60 @@
-from django.urls import URLPattern, URLResolver
+"""The addresses of the API. `events/` is answered by hapanel.asgi, before Django."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from hapanel.api.audit import AuditViewSet
+from hapanel.api.clusters import ClusterViewSet
+from hapanel.api.docs import DocsView, NothingHere
+from hapanel.api.migrations import MigrationViewSet
+from hapanel.api.operations import OperationViewSet
+from hapanel.rest import paths
+from nodes.api import NodeViewSet, StorageViewSet
+from vms.api import GuestViewSet, HaResourceViewSet
+
+paths.register()
+
+LIST: dict[str, Any] = {"get": "list"}
+ONE: dict[str, Any] = {"get": "retrieve"}
+
+urlpatterns = [
+    path("clusters/", ClusterViewSet.as_view({**LIST, "post": "create"}), name="api-clusters"),
+    path(
+        "clusters/<name:cluster>/",
+        ClusterViewSet.as_view({**ONE, "delete": "destroy"}),
+        name="api-cluster",
+    ),
+    path("nodes/", NodeViewSet.as_view(LIST), name="api-nodes"),
+    path("nodes/<name:cluster>/<name:node>/", NodeViewSet.as_view(ONE), name="api-node"),
+    path("storages/", StorageViewSet.as_view(LIST), name="api-storages"),
+    path("vms/", GuestViewSet.as_view(LIST), name="api-vms"),
+    path("vms/<name:cluster>/<number:vmid>/", GuestViewSet.as_view(ONE), name="api-vm"),
+    path("ha-resources/", HaResourceViewSet.as_view(LIST), name="api-ha-resources"),
+    path(
+        "ha-resources/<name:cluster>/<sid:sid>/",
+        HaResourceViewSet.as_view(ONE),
+        name="api-ha-resource",
+    ),
+    path(
+        "migrations/",
+        MigrationViewSet.as_view({**LIST, "post": "create"}),
+        name="api-migrations",
+    ),
+    path("migrations/<number:id>/", MigrationViewSet.as_view(ONE), name="api-migration"),
+    path(
+        "migrations/<number:id>/cancel/",
+        MigrationViewSet.as_view({"post": "cancel"}),
+        name="api-migration-cancel",
+    ),
+    path("operations/", OperationViewSet.as_view(LIST), name="api-operations"),
+    path("operations/<number:id>/", OperationViewSet.as_view(ONE), name="api-operation"),
+    path("audit/", AuditViewSet.as_view(LIST), name="api-audit"),
+    path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="api-docs"),
+    # Also what is not there answers in the API's own form.
+    re_path(r"^", NothingHere.as_view(), name="api-nothing"),
+]

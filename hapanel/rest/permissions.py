@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from hapanel.access import Permission, may
+
+if TYPE_CHECKING:
+    # rest_framework.views imports this module while it is loading itself: it is named in settings.
+    from rest_framework.views import APIView
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -16,9 +19,15 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class RuleTablePermission(BasePermission):
     """Reads `see` for safe methods and `change` for the others from the view's class.
 
-    A view without them is closed to everybody, so a forgotten line is noticed at once.
+    A view without them is closed to everybody, so a forgotten line is noticed at once. A view that
+    has no writes needs no `change`: whoever may see it hears 405, not 403.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        wanted: Any = getattr(view, "see" if request.method in SAFE else "change", None)
-        return isinstance(wanted, Permission) and may(request.user, wanted)
+        see: Any = getattr(view, "see", None)
+        if not isinstance(see, Permission) or not may(request.user, see):
+            return False
+        if request.method in SAFE or request.method not in view.allowed_methods:
+            return True
+        change: Any = getattr(view, "change", None)
+        return isinstance(change, Permission) and may(request.user, change)
