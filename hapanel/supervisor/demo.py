@@ -16,25 +16,20 @@ from hapanel.supervisor.panel_programs import (
     PanelPrograms,
     base_environment,
     redis_program,
+    redis_url,
     static_digest,
 )
 from hapanel.supervisor.program import Program
 from hapanel.supervisor.running_set import RunningSet
 
 READY_SECONDS = 60
-# A demo stands on its own: no setting that points to something configured elsewhere gets in.
-KEPT_OUT = (
-    "HAPANEL_ALLOWED_HOSTS",
-    "HAPANEL_DATABASE_URL_FILE",
-    "HAPANEL_DEBUG",
-    "HAPANEL_ENCRYPTION_KEYS",
-    "HAPANEL_ENCRYPTION_KEYS_FILE",
-    "HAPANEL_HTTPS",
-    "HAPANEL_PROXY_COUNT",
-    "HAPANEL_REDIS_URL_FILE",
-    "HAPANEL_SECRET_KEY",
-    "HAPANEL_SECRET_KEY_FILE",
-    "HAPANEL_TRUSTED_ORIGINS",
+# A demo stands on its own: of what is set for the real panel only these get in.
+LET_IN = (
+    "HAPANEL_LANGUAGE",
+    "HAPANEL_LOG_LEVEL",
+    "HAPANEL_OBSERVE_SECONDS",
+    "HAPANEL_PROBE_SECONDS",
+    "HAPANEL_TIME_ZONE",
 )
 ROLES = {"ada": "administrator", "oda": "operator", "hal": "help desk"}
 
@@ -81,10 +76,9 @@ class Demo:
     def _start_postgres(self) -> None:
         address = self._home / "postgres-url"
         address.unlink(missing_ok=True)
-        command = (sys.executable, "-m", "tests.postgres", str(self._home / "postgres"))
         program = Program(
             "postgres",
-            command,
+            (sys.executable, "-m", "tests.postgres"),
             base_environment(self._root),
             output=address,
             dies_with_us=signal.SIGTERM,
@@ -124,14 +118,17 @@ class Demo:
         return Program("lab", command, base_environment(self._root), output=self._ready_line)
 
     def environment(self) -> dict[str, str]:
-        environ = base_environment(self._root)
-        for name in KEPT_OUT:
-            environ.pop(name, None)
+        """The settings of the demo's processes: its own, and nothing that leads elsewhere."""
+        environ = {
+            name: value
+            for name, value in base_environment(self._root).items()
+            if not name.startswith("HAPANEL_") or name in LET_IN
+        }
         environ |= {
             "HAPANEL_DEMO": "1",
             "HAPANEL_VAR": str(self._home),
             "HAPANEL_DATABASE_URL": self._database_url,
-            "HAPANEL_REDIS_URL": embedded_redis.url_of(self._home / "redis"),
+            "HAPANEL_REDIS_URL": redis_url(self._home / "redis"),
         }
         if lab := self.lab():
             environ["HAPANEL_LAB_URL"] = lab["control_url"]

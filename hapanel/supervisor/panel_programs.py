@@ -63,14 +63,20 @@ class PanelPrograms:
         return Program(name, (sys.executable, *arguments), self.environ)
 
 
+def redis_url(folder: Path) -> str:
+    """Where the embedded Redis for `folder` listens. Raises Refused when its path is too long."""
+    try:
+        return embedded_redis.url_of(folder)
+    except embedded_redis.SocketPathTooLong as path:
+        raise Refused(PATH_TOO_LONG(path=path)) from path
+
+
 def redis_program(folder: Path, environ: Mapping[str, str]) -> Program:
     """The embedded Redis for `folder`. Raises Refused when there is no server to start."""
     try:
         command = embedded_redis.command(folder)
     except embedded_redis.NoRedisServer as missing:
         raise Refused(NO_REDIS(kind=missing)) from missing
-    except embedded_redis.SocketPathTooLong as path:
-        raise Refused(PATH_TOO_LONG(path=path)) from path
     return Program("redis", tuple(command), environ)
 
 

@@ -13,7 +13,12 @@ from typing import Any
 from hapanel import embedded_redis
 from hapanel.supervisor.addresses import ask_readyz, claim_port
 from hapanel.supervisor.options import Options
-from hapanel.supervisor.panel_programs import PanelPrograms, base_environment, redis_program
+from hapanel.supervisor.panel_programs import (
+    PanelPrograms,
+    base_environment,
+    redis_program,
+    redis_url,
+)
 from hapanel.supervisor.run_lock import RunLock
 from hapanel.supervisor.running_set import RunningSet
 
@@ -37,6 +42,7 @@ class Up:
         environ = {**base_environment(self._root), "HAPANEL_VAR": str(self._options.var)}
         if not any(environ.get(name) for name in REDIS_SETTINGS):
             folder = self._options.var / "redis"
+            environ["HAPANEL_REDIS_URL"] = redis_url(folder)
             self._running.start(redis_program(folder, environ))
             self._running.wait_until(lambda: embedded_redis.answers(folder), "redis", REDIS_SECONDS)
         programs = PanelPrograms(self._root, environ)
