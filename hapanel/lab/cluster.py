@@ -19,4 +19,4 @@ class Cluster:
     tickets: Tickets = field(default_factory=Tickets)
 
     def __post_init__(self) -> None:
-        self.ha_wording = HaWording(self.world, self.membership, self.ha)
+        self.ha_wording = HaWording(self.world, self.membership, self.ha.state)

@@ -133,7 +133,9 @@ class Control:
         """The node's state only: guests do not move away yet (docs/lab.md)."""
         node = self._node(args)
         change = (
-            self._lab.ha.maintenance.add if _on_off(args, 1) else self._lab.ha.maintenance.discard
+            self._lab.ha.state.maintenance.add
+            if _on_off(args, 1)
+            else self._lab.ha.state.maintenance.discard
         )
         change(node.name)
         return {"ok": True}

@@ -24,8 +24,10 @@ def picture(lab: Lab) -> dict[str, object]:
         "links": world.links.as_list(),
         "guests": {str(vmid): _guest(guest) for vmid, guest in world.guests.items()},
         "ha": {
-            "master": lab.ha.master,
-            "services": {sid: service.state.value for sid, service in lab.ha.services.items()},
+            "master": lab.ha.state.master,
+            "services": {
+                sid: service.state.value for sid, service in lab.ha.state.services.items()
+            },
         },
         "tasks": [
             {"upid": task.upid, "status": task.status, "lines": len(task.lines)}

@@ -46,7 +46,7 @@ def ha_manager_status(call: Call) -> object:
 def ha_resources(call: Call) -> object:
     """The configuration, entry by entry."""
     wanted = call.text("type")
-    resources = call.cluster.ha.resources
+    resources = call.cluster.ha.state.resources
     rows = [_entry(call, r) for r in resources.values() if wanted in ("", r.type)]
     return call.shuffled(rows)
 
@@ -70,14 +70,14 @@ def _entry(call: Call, resource: Resource) -> Row:
 
 
 def _digest(call: Call) -> str:
-    text = "\n".join(str(resource) for resource in call.cluster.ha.resources.values())
+    text = "\n".join(str(resource) for resource in call.cluster.ha.state.resources.values())
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @api.on("GET", "/cluster/ha/resources/{sid}", needs=AUDIT_CLUSTER)
 def ha_resource(call: Call) -> object:
     """One entry; unlike the list it has no defaults either."""
-    resource = call.cluster.ha.resources.get(_sid(call))
+    resource = call.cluster.ha.state.resources.get(_sid(call))
     if resource is None:
         raise died(f"no such resource '{_sid(call)}'")
     return _entry(call, resource)
@@ -112,11 +112,11 @@ async def ha_add(call: Call) -> None:
     if call.has("group"):
         raise died(f"invalid parameter 'group': {GROUPS_GONE}")
     _guest_of(call, sid)
-    if sid in call.cluster.ha.resources:
+    if sid in call.cluster.ha.state.resources:
         raise died(f"create resource failed: resource ID '{sid}' already defined")
     resource = Resource(sid, _request(call.text("state", "started")))
     _change(call, resource)
-    call.cluster.ha.resources[sid] = resource
+    call.cluster.ha.state.resources[sid] = resource
 
 
 def _guest_of(call: Call, sid: str) -> Guest:
@@ -162,7 +162,7 @@ async def ha_put(call: Call) -> None:
     """Changes an entry."""
     prefix = "update resources config failed: "
     await call.need_lock("domain-ha", prefix)
-    resource = call.cluster.ha.resources.get(_sid(call))
+    resource = call.cluster.ha.state.resources.get(_sid(call))
     if resource is None:
         raise died(f"{prefix}no such resource '{_sid(call)}'")
     if call.has("group"):
@@ -187,9 +187,9 @@ async def ha_delete(call: Call) -> None:
     """Takes a guest out of HA; it runs on."""
     sid = _sid(call)
     await call.need_lock("domain-ha", "delete resource failed: ")
-    if sid not in call.cluster.ha.resources:
+    if sid not in call.cluster.ha.state.resources:
         raise died(f"cannot delete service '{sid}', not HA managed!")
-    del call.cluster.ha.resources[sid]
+    del call.cluster.ha.state.resources[sid]
 
 
 @api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[Param("node")])
@@ -197,7 +197,7 @@ async def ha_delete(call: Call) -> None:
 async def ha_migrate(call: Call) -> object:
     """Queues the wish; the manager may drop it silently. No task."""
     sid = _sid(call)
-    if sid not in call.cluster.ha.resources:
+    if sid not in call.cluster.ha.state.resources:
         raise died(f"resource '{sid}' is not HA managed")
     await call.need_lock("domain-ha")
     call.cluster.ha.request_migration(sid, call.text("node"))

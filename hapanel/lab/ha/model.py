@@ -64,11 +64,26 @@ class Service:
     target: str | None = None
     runs: bool = False
     reported: int | None = None
+    failed_starts: int = 0
+
+    def change(self, state: CrmState, target: str | None = None) -> None:
+        """A new state waits for a new result."""
+        self.state, self.target = state, target
+        self.runs, self.reported = False, None
+        self.uid = fresh_uid()
 
 
 def fresh_uid() -> str:
     """Sixteen random bytes in base64 without padding, new with each state."""
     return base64.b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+
+
+@dataclass
+class Lock:
+    """A lock of pmxcfs: who holds it and when it was last renewed (epoch seconds)."""
+
+    holder: str | None = None
+    renewed_at: float = 0.0
 
 
 @dataclass
@@ -79,5 +94,41 @@ class Lrm:
     timestamp: float = 0.0
     state: str = "wait_for_agent_lock"
     mode: str = "active"
+    lock: Lock = field(default_factory=Lock)
     results: dict[str, dict[str, object]] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
+
+    def report(self, service: Service, exit_code: int) -> None:
+        """The result of what was wanted of a service; it replaces the one before."""
+        service.reported = exit_code
+        kept = {uid: r for uid, r in self.results.items() if r["sid"] != service.sid}
+        result: dict[str, object] = {
+            "sid": service.sid,
+            "state": service.state.value,
+            "exit_code": exit_code,
+        }
+        self.results = {**kept, service.uid: result}
+
+
+@dataclass
+class HaState:
+    """The HA stack's files in pmxcfs: one copy, since only a quorate side can write."""
+
+    lrms: dict[str, Lrm]
+    resources: dict[str, Resource] = field(default_factory=dict)
+    services: dict[str, Service] = field(default_factory=dict)
+    node_status: dict[str, str] = field(default_factory=dict)
+    unknown_since: dict[str, float] = field(default_factory=dict)
+    maintenance: set[str] = field(default_factory=set)
+    manager_lock: Lock = field(default_factory=Lock)
+    timestamp: float = 0.0
+    commands: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def master(self) -> str | None:
+        """The node whose CRM is (or was last) the manager."""
+        return self.manager_lock.holder
+
+    def services_on(self, node: str) -> list[Service]:
+        """Services the manager has put on a node."""
+        return [service for service in self.services.values() if service.node == node]

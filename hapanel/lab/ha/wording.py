@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hapanel.lab.ha.manager import HaManager
-from hapanel.lab.ha.model import OLD_SECONDS, CrmState, Lrm, Resource, Service
+from hapanel.lab.ha.model import OLD_SECONDS, CrmState, HaState, Lrm, Resource, Service
 from hapanel.lab.membership import Membership
 from hapanel.lab.world import World
 
@@ -13,20 +12,22 @@ Row = dict[str, object]
 class HaWording:
     """The same state for two readers: rows for people, a tree for programs."""
 
-    def __init__(self, world: World, membership: Membership, manager: HaManager) -> None:
+    def __init__(self, world: World, membership: Membership, state: HaState) -> None:
         self._world = world
         self._membership = membership
-        self._ha = manager
+        self._state = state
 
     def current(self, viewer: str) -> list[Row]:
         """Rows of status/current as `viewer` answers them."""
         rows = [self._quorum(viewer)]
-        if self._ha.master is not None:
+        if self._state.master is not None:
             rows.append(self._master())
         rows.append(self._fencing(viewer))
-        if self._ha.master is not None:
-            rows += [self._lrm(lrm) for lrm in sorted(self._ha.lrms.values(), key=lambda x: x.node)]
-        rows += [self._service(resource) for _, resource in sorted(self._ha.resources.items())]
+        if self._state.master is not None:
+            rows += [
+                self._lrm(lrm) for lrm in sorted(self._state.lrms.values(), key=lambda x: x.node)
+            ]
+        rows += [self._service(resource) for _, resource in sorted(self._state.resources.items())]
         return rows
 
     def _quorum(self, viewer: str) -> Row:
@@ -44,7 +45,7 @@ class HaWording:
         return self._world.now() - timestamp > self._world.clock.shortened(OLD_SECONDS)
 
     def _master(self) -> Row:
-        name, at = str(self._ha.master), self._ha.timestamp
+        name, at = str(self._state.master), self._state.timestamp
         word = "old timestamp - dead?" if self._is_old(at) else "active"
         return {
             "id": "master",
@@ -55,22 +56,23 @@ class HaWording:
         }
 
     def _fencing(self, viewer: str) -> Row:
-        is_armed = self._ha.master is not None and not self._is_old(self._ha.timestamp)
+        is_armed = self._state.master is not None and not self._is_old(self._state.timestamp)
         word = "armed" if is_armed else "standby"
         watchdog = "active" if is_armed else "standby"
         return {
             "id": "fencing",
             "type": "fencing",
-            "node": str(self._ha.master or viewer),
+            "node": str(self._state.master or viewer),
             "armed-state": word,
             "status": f"{word} (CRM watchdog {watchdog})",
         }
 
     def _lrm(self, lrm: Lrm) -> Row:
-        word, watchdog = "idle", "standby"
+        waits = lrm.state if self._state.services_on(lrm.node) else "idle"
+        word, watchdog = waits, "standby"
         if self._is_old(lrm.timestamp):
             word = "old timestamp - dead?"
-        elif lrm.node in self._ha.maintenance:
+        elif lrm.node in self._state.maintenance:
             word, watchdog = "maintenance mode", "active"
         elif lrm.state == "active":
             word = watchdog = "active"
@@ -84,7 +86,7 @@ class HaWording:
         }
 
     def _service(self, resource: Resource) -> Row:
-        service = self._ha.services.get(resource.sid)
+        service = self._state.services.get(resource.sid)
         guest = self._world.guests.get(resource.vmid)
         node = service.node if service else guest.node if guest else ""
         state = _verbose(service, resource)
@@ -112,25 +114,25 @@ class HaWording:
             "node": viewer,
             "quorate": "1" if self._membership.is_quorate(viewer) else "",
         }
-        if self._ha.master is None:
+        if self._state.master is None:
             return {"quorum": quorum, "manager_status": {"node_status": {}}}
         manager: Row = {
-            "master_node": self._ha.master,
-            "timestamp": int(self._ha.timestamp),
-            "node_status": dict(self._ha.node_status),
-            "service_status": {s.sid: _service_status(s) for s in self._ha.services.values()},
+            "master_node": self._state.master,
+            "timestamp": int(self._state.timestamp),
+            "node_status": dict(self._state.node_status),
+            "service_status": {s.sid: _service_status(s) for s in self._state.services.values()},
         }
-        if self._ha.maintenance:
-            manager["node_request"] = {name: {"maintenance": 1} for name in self._ha.maintenance}
-        lrms = {lrm.node: _lrm_status(lrm) for lrm in self._ha.lrms.values()}
+        if self._state.maintenance:
+            manager["node_request"] = {name: {"maintenance": 1} for name in self._state.maintenance}
+        lrms = {lrm.node: _lrm_status(lrm) for lrm in self._state.lrms.values()}
         return {"quorum": quorum, "manager_status": manager, "lrm_status": lrms}
 
     def guest_state(self, sid: str) -> str | None:
         """`hastate` of a guest in /cluster/resources: the manager's word, else the request."""
-        resource = self._ha.resources.get(sid)
+        resource = self._state.resources.get(sid)
         if resource is None:
             return None
-        service = self._ha.services.get(sid)
+        service = self._state.services.get(sid)
         return service.state.value if service else resource.state.value
 
 
