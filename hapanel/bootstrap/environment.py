@@ -78,17 +78,20 @@ class Environment:
 
     def _holds(self, lock: str) -> bool:
         stamp = self._read_stamp()
-        here = str(self.python.resolve()) if self.python.exists() else None
         return (
-            here is not None
-            and stamp.get("python") == here
+            self.python.exists()
+            and self._identity().items() <= stamp.items()
             and (stamp.get(lock) == self._digest(lock))
         )
+
+    def _identity(self) -> dict[str, str]:
+        """What an upgrade of Python or a move of the folder changes."""
+        return {"python": str(self.python.resolve()), "folder": str(self.folder)}
 
     def _install(self, lock: str) -> None:
         started = time.monotonic()
         self._refuse_without_room(lock)
-        if not self._starts():
+        if not self._is_usable():
             _say(f"Making .venv with Python {sys.version.split()[0]} ({sys.executable})")
             self._make()
         pip = self._pip()
@@ -98,9 +101,14 @@ class Environment:
         self._write_stamp(lock)
         _say(f"Set up in {time.monotonic() - started:.0f} s")
 
-    def _starts(self) -> bool:
-        """Whether .venv has a Python that still runs and is one of ours to use."""
-        probe = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    def _is_usable(self) -> bool:
+        """Whether .venv is whole, lies where it was made and has a suitable Python that starts."""
+        if self._read_stamp().get("folder", str(self.folder)) != str(self.folder):
+            return False  # the checkout was moved, and the scripts in bin/ name the old place
+        probe = (
+            "import sys; suits = (3, 11) <= sys.version_info[:2] <= (3, 13);"
+            "sys.exit(not suits or sys.prefix == sys.base_prefix)"
+        )
         try:
             return subprocess.run([self.python, "-c", probe], check=False).returncode == 0
         except OSError:
@@ -193,7 +201,7 @@ class Environment:
         return stamp if isinstance(stamp, dict) else {}
 
     def _write_stamp(self, lock: str) -> None:
-        stamp = {"python": str(self.python.resolve()), lock: self._digest(lock)}
+        stamp = {**self._identity(), lock: self._digest(lock)}
         if lock == DEVELOPMENT_LOCK:  # it contains every line of the other
             stamp[RUNTIME_LOCK] = self._digest(RUNTIME_LOCK)
         self._stamp.write_text(json.dumps({**self._read_stamp(), **stamp}, indent=1))

@@ -214,6 +214,17 @@ def test_a_changed_lock_file_is_installed_again(checkout: Path) -> None:
     assert environment.installs == 2
 
 
+def test_a_checkout_that_was_moved_is_set_up_again(checkout: Path, tmp_path: Path) -> None:
+    InstantEnvironment(checkout).ensure(RUNTIME_LOCK)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in (RUNTIME_LOCK, DEVELOPMENT_LOCK, ".venv"):
+        (checkout / name).rename(moved / name)
+    environment = InstantEnvironment(moved)
+    environment.ensure(RUNTIME_LOCK)
+    assert environment.installs == 1
+
+
 def test_a_full_disk_is_refused_before_anything_is_written(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
