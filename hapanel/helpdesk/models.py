@@ -31,6 +31,7 @@ class Service(models.Model):
     url = models.CharField(max_length=300)  # http://, https:// or tcp://host:port
     verify_tls = models.BooleanField(default=True)
     public = models.BooleanField(default=True)  # on the status page for everybody
+    added_at = models.DateTimeField(default=timezone.now)
     # What the probes say, written only when it changes; the last probe itself is in Redis (recent).
     state = models.CharField(
         max_length=16, choices=ServiceState.choices, default=ServiceState.UNKNOWN

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,13 +20,14 @@ from asgiref.sync import sync_to_async
 from hapanel.helpdesk.verdict import Look
 from hapanel.helpdesk.watch import Change, Move, Subject, Watch
 from hapanel.kernel.clock import Clock, RealClock
-from hapanel.ports.probe import Probe
+from hapanel.ports.probe import Failure, Probe, ProbeResult, ProbeTarget
 
 READ_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 SHAKEN_FOR = timedelta(seconds=30)
 # A service that swallows probes has at most this many on their way at the pace of a series.
 MOST_ON_THEIR_WAY = 400
+LAST_WORDS_SECONDS = 3.0
 TICK_WAITING, TICK_IDLE = 0.1, 0.5
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Prober:
                 self._wake.clear()
                 await self._pause(self._round(self._clock.now()))
         finally:
+            await self._write_the_rest()
             for task in (*sides, *self._on_their_way):
                 task.cancel()
             await asyncio.gather(*sides, *self._on_their_way, return_exceptions=True)
@@ -114,10 +117,18 @@ class Prober:
         task.add_done_callback(self._on_their_way.discard)
 
     async def _one_probe(self, watch: Watch, number: int) -> None:
-        watch.land(number, await self._probe(watch.subject.target))
+        watch.land(number, await self._ask(watch.subject.target))
         if look := watch.last_answered:
             self._recent[watch.subject.pk] = look
         self._wake.set()
+
+    async def _ask(self, target: ProbeTarget) -> ProbeResult:
+        try:
+            return await self._probe(target)
+        except Exception:
+            # A probe that could not even be sent is our fault and says nothing of the service.
+            logger.exception("%s cannot be probed", target.url)
+            return ProbeResult(sent_at=self._clock.now(), ms=0, failure=Failure.NO_NETWORK)
 
     def _conclude(self, watch: Watch, now: datetime) -> None:
         if change := watch.judge(now):
@@ -150,6 +161,11 @@ class Prober:
         """One after the other, in the order in which they were said."""
         while True:
             await _patiently(await self._to_write.get())
+            self._to_write.task_done()
+
+    async def _write_the_rest(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._to_write.join(), LAST_WORDS_SECONDS)
 
     def _take_in(self, around: Surroundings, now: datetime) -> None:
         for cluster_id, reach in around.reach.items():

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(max_length=300)),
                 ('verify_tls', models.BooleanField(default=True)),
                 ('public', models.BooleanField(default=True)),
+                ('added_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('state', models.CharField(choices=[('up', 'up'), ('degraded', 'degraded'), ('down', 'down'), ('maintenance', 'under maintenance'), ('unknown', 'unknown')], default='unknown', max_length=16)),
                 ('since', models.DateTimeField(default=django.utils.timezone.now)),
                 ('reason', models.CharField(blank=True, default='', max_length=40)),
