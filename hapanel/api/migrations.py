@@ -40,7 +40,7 @@ UNKNOWN_CLUSTER = refusal_kind(
 )
 
 
-class MigrationRequestSerializer(StrictSerializer):
+class NewMigrationSerializer(StrictSerializer):
     """Move a guest. Without `mode` the one that fits it is taken."""
 
     cluster = Text(max_length=63)
@@ -155,7 +155,7 @@ class MigrationViewSet(ReadRows, GenericViewSet[Operation]):
         operation_id="migrate",
         summary="Move a guest to another node",
         parameters=[IDEMPOTENCY_KEY],
-        request=MigrationRequestSerializer,
+        request=NewMigrationSerializer,
         responses={
             202: OpenApiResponse(MigrationSerializer, "Recorded; follow Location"),
             200: OpenApiResponse(MigrationPlanSerializer, "The plan of a dry run"),
@@ -164,7 +164,7 @@ class MigrationViewSet(ReadRows, GenericViewSet[Operation]):
     )
     def create(self, request: Request) -> Response:
         """Record the wish for a worker, or with dry_run say what would become of it."""
-        asked = MigrationRequestSerializer(data=request.data)
+        asked = NewMigrationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wish = _wish(asked.validated_data)
         if asked.validated_data["dry_run"]:

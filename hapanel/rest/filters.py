@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -49,6 +51,7 @@ class Vmid(filters.NumberFilter):  # type: ignore[misc]
         super().__init__(min_value=1, max_value=999_999_999, decimal_places=0, **kwargs)
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class YesNo(filters.TypedChoiceFilter):  # type: ignore[misc]
     """true or false."""
 
