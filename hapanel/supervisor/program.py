@@ -13,9 +13,9 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
-# One that ran this long before it died was healthy: the next start does not wait longer.
-HEALTHY_AFTER_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 10.0
+# What cannot start dies sooner. One that ran this long was healthy and is back at once.
+HEALTHY_AFTER_SECONDS = 5.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
