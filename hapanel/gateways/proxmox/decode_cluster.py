@@ -174,6 +174,20 @@ def votes(body: bytes) -> tuple[NodeVotes, ...]:
     )
 
 
+class _JoinNode(Wire, frozen=True, kw_only=True):
+    name: str = ""
+    pve_fp: str = ""
+
+
+class _Join(Wire, frozen=True, kw_only=True):
+    nodelist: tuple[_JoinNode, ...] = ()
+
+
+def node_fingerprints(body: bytes) -> dict[str, str]:
+    """/cluster/config/join: the fingerprint of what each node shows on port 8006."""
+    return {node.name: node.pve_fp for node in one(body, _Join).nodelist if node.pve_fp}
+
+
 def qdevice(body: bytes) -> QDevice:
     """/cluster/config/qdevice: what the answering node's own QDevice daemon says.
 

@@ -125,6 +125,15 @@ class ProxmoxGateway:
         """/cluster/config/qdevice."""
         return self._look("cluster/config/qdevice", cluster.qdevice)
 
+    def node_fingerprints(self) -> Mapping[str, str]:
+        """/cluster/config/join: what each node proves itself with; 424 outside of a cluster."""
+        try:
+            return self._look("cluster/config/join", cluster.node_fingerprints)
+        except ServerFault as fault:
+            if fault.status == 424:
+                return {}
+            raise
+
     def storages(self) -> tuple[StorageConfig, ...]:
         """/storage."""
         return self._look("storage", cluster.storages)
