@@ -140,8 +140,10 @@ class MoveFacts:
     # Where the other guests of the HA rules are: service id -> node.
     neighbours: dict[str, str] = field(default_factory=dict)
     other_operation: int | None = None  # an open operation that holds the guest
-    # Proxmox's own reasons against the target (GET .../migrate), when it was asked.
+    # What GET .../migrate says, when Proxmox was asked: its reasons against the target, and the
+    # volumes that it calls local (None: not asked, so the storages' `shared` tells).
     proxmox_against: tuple[str, ...] = ()
+    proxmox_local: tuple[str, ...] | None = None
 
     def node(self, name: str) -> NodeFacts | None:
         return next((node for node in self.nodes if node.name == name), None)

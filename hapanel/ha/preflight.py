@@ -170,6 +170,8 @@ def _disks(facts: MoveFacts) -> Findings:
 
 def _is_local(disk: DiskFacts, facts: MoveFacts) -> bool:
     """A volume that only the source has. A CD drive without a storage is an empty one."""
+    if facts.proxmox_local is not None:
+        return disk.volume in facts.proxmox_local
     if not disk.storage:
         return not disk.is_cdrom
     here = facts.storage(disk.storage, facts.guest.node)

@@ -1,0 +1,111 @@
+"""What timeline codes, checks and privileges mean, in sentences for people.
+
+Pages and the API ask here, in the language that is active; records hold only codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from hapanel.operations.privileges import without
+
+TIMELINE: dict[str, str | Promise] = {
+    "requested": _("%(actor)s asked for it."),
+    "scheduled": _("It waits until %(not_before)s."),
+    "due": _("Its time has come."),
+    "began": _("A worker took it in hand."),
+    "preflight_passed": _("Proxmox confirms that the guest can move."),
+    "intended": _("The request to Proxmox is prepared."),
+    "accepted": _("Proxmox accepted it as task %(upid)s."),
+    "answer_lost": _(
+        "Proxmox's answer was lost (%(reason)s). Its task list is searched; nothing is sent again."
+    ),
+    "adopted": _("The task %(upid)s was found in Proxmox's list and is followed."),
+    "named": _("%(actor)s named the task %(upid)s to be followed."),
+    "ha_accepted": _("The HA manager has the request in its queue."),
+    "ha_began": _("The HA manager began to move the guest."),
+    "ha_task_found": _("The HA manager moves the guest by task %(upid)s."),
+    "ha_moved_it": _("The HA manager has moved the guest already."),
+    "switched_over": _("The guest runs on the target; it stood still for %(downtime_ms)s ms."),
+    "task_ended": _("Proxmox's task ended well; now the guest is looked for."),
+    "blind": _("The cluster does not answer (%(reason)s). It is followed as soon as it does."),
+    "sighted": _("The cluster answers again, after %(seconds)s s."),
+    "cancel_requested": _("%(actor)s asked to cancel it."),
+    "cancel_sent": _("Proxmox was told to stop the task."),
+    "cancel_unanswered": _("Proxmox did not answer the order to stop (%(reason)s)."),
+    "cancel_refused": _("Proxmox does not let the panel stop the task: %(reason)s."),
+    "cancelled": _("It was stopped; the guest is still on %(node)s."),
+    "cancelled_unsent": _("%(actor)s cancelled it before anything was sent."),
+    "needs_attention": _("It stopped for a person to look."),
+    "attention_over": _("What was unclear has shown itself; it goes on."),
+    "closed": _("%(actor)s found that nothing had happened."),
+    "succeeded": _("The guest is on %(node)s."),
+    "failed": _("It failed."),
+    "client_downtime": _("Clients were without an answer for %(ms)s ms."),
+    "address_left_out": _("The address %(address)s was left out."),
+    "certificate_seen": _("The certificate is the expected one."),
+    "signed_in": _("The token is accepted; Proxmox VE %(version)s answers."),
+    "cluster_added": _("The cluster %(cluster)s was added."),
+}
+
+PHASES: dict[str, str | Promise] = {
+    "preparing": _("Proxmox prepares the move."),
+    "shutting-down": _("The container shuts down."),
+    "copying-disks": _("Local disks are copied."),
+    "copying-memory": _("Memory is copied while the guest runs."),
+    "finishing": _("Proxmox cleans up."),
+    "starting": _("The container starts on the target."),
+    "rolling-back": _("Proxmox takes the move back."),
+}
+
+CHECKS: dict[str, str | Promise] = {
+    "cluster-seen": _("The panel sees the cluster."),
+    "privileges": _("The panel's token may migrate."),
+    "quorum": _("The cluster has quorum."),
+    "guest": _("The guest can move."),
+    "lock": _("No other task works on the guest."),
+    "source": _("The node it is on is online."),
+    "target": _("The target is online."),
+    "mode": _("The mode fits the guest."),
+    "memory": _("The target has enough memory."),
+    "disks": _("All disks are on shared storage."),
+    "storage": _("Its storages are available on the target."),
+    "devices": _("It uses no devices of its node."),
+    "ha-state": _("The HA manager is ready for it."),
+    "ha-rules": _("No HA rule stands against it."),
+}
+
+
+def timeline_text(code: str, params: Mapping[str, Any]) -> str:
+    """A timeline entry as one sentence in the active language; the code when it has none."""
+    if code == "phase":
+        phase = str(params.get("phase", ""))
+        return str(PHASES.get(phase, phase))
+    template = TIMELINE.get(code)
+    return code if template is None else _filled(str(template), params)
+
+
+def check_passed(code: str) -> str:
+    """What it means that the check `code` of a preflight found nothing."""
+    return str(CHECKS.get(code, code))
+
+
+def without_privilege(privilege: str) -> str:
+    """What does not work without the privilege, as one sentence in the active language."""
+    sentence = without(privilege)
+    return gettext(sentence) if sentence else ""
+
+
+def _filled(template: str, params: Mapping[str, Any]) -> str:
+    """The template with its parameters; one that an older record lacks shows as a dash."""
+    return template % _Lenient(params)
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "-"
