@@ -208,6 +208,16 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MigrationMode": ["online", "restart", "offline"],
         "ClusterMode": ["watch", "operate"],
+        "ServiceState": ["up", "degraded", "down", "maintenance", "unknown"],
+        "OperationState": [
+            "scheduled",
+            "queued",
+            "running",
+            "succeeded",
+            "failed",
+            "cancelled",
+            "needs_attention",
+        ],
     },
 }
 

@@ -18,8 +18,9 @@ from rest_framework.viewsets import GenericViewSet
 from hapanel.access import Permission
 from hapanel.api.asker import asker_of
 from hapanel.api.operations import NewestFirst, OperationFilter, OperationSerializer, accepted
+from hapanel.api.refusals import UNKNOWN_CLUSTER
 from hapanel.kernel.names import MAX_VMID, MIN_VMID
-from hapanel.kernel.refusal import Refused, gettext_noop, refusal_kind
+from hapanel.kernel.refusal import Refused
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, request_migration
 from hapanel.operations.models import Kind, Operation
@@ -30,14 +31,6 @@ from hapanel.rest.rows import ReadRows
 from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
 from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, WholeNumber, YesNo
 from nodes.models import Cluster
-
-UNKNOWN_CLUSTER = refusal_kind(
-    "unknown-cluster",
-    gettext_noop("The panel knows no cluster %(cluster)s."),
-    gettext_noop("GET /api/v1/clusters/ lists the clusters it knows."),
-    status=404,
-    field="cluster",
-)
 
 
 class NewMigrationSerializer(StrictSerializer):

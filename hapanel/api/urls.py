@@ -12,6 +12,7 @@ from hapanel.api.clusters import ClusterViewSet
 from hapanel.api.docs import DocsView, NothingHere
 from hapanel.api.migrations import MigrationViewSet
 from hapanel.api.operations import OperationViewSet
+from hapanel.api.services import ServiceViewSet
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
 from vms.api import GuestViewSet, HaResourceViewSet
@@ -52,6 +53,12 @@ urlpatterns = [
     ),
     path("operations/", OperationViewSet.as_view(LIST), name="api-operations"),
     path("operations/<number:id>/", OperationViewSet.as_view(ONE), name="api-operation"),
+    path("services/", ServiceViewSet.as_view({**LIST, "post": "create"}), name="api-services"),
+    path(
+        "services/<number:id>/",
+        ServiceViewSet.as_view({**ONE, "patch": "partial_update", "delete": "destroy"}),
+        name="api-service",
+    ),
     path("audit/", AuditViewSet.as_view(LIST), name="api-audit"),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs/", DocsView.as_view(), name="api-docs"),

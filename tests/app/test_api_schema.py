@@ -42,6 +42,8 @@ PATHS = {
     "migrations/": {"get", "post"},
     "migrations/{id}/": {"get"},
     "migrations/{id}/cancel/": {"post"},
+    "services/": {"get", "post"},
+    "services/{id}/": {"get", "patch", "delete"},
     "operations/": {"get"},
     "operations/{id}/": {"get"},
 }
