@@ -1,3 +1,15 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the nodes' pages."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+
+from nodes import views
+
+urlpatterns = [
+    path("clusters/<str:cluster>/nodes/", views.node_list, name="nodes"),
+    path("clusters/<str:cluster>/nodes/<str:node>/", views.node_summary, name="node"),
+    path("clusters/<str:cluster>/nodes/<str:node>/guests/", views.node_guests, name="node-guests"),
+    path(
+        "clusters/<str:cluster>/nodes/<str:node>/storage/", views.node_storage, name="node-storage"
+    ),
+    path("clusters/<str:cluster>/nodes/<str:node>/tasks/", views.node_tasks, name="node-tasks"),
+]

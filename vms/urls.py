@@ -1,3 +1,22 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the guests' pages."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+
+from vms import migration_views, views
+
+GUEST = "clusters/<str:cluster>/guests/<int:vmid>/"
+
+urlpatterns = [
+    path("clusters/<str:cluster>/guests/", views.guest_list, name="guests"),
+    path(GUEST, views.guest_summary, name="guest"),
+    path(f"{GUEST}ha/", views.guest_ha, name="guest-ha"),
+    path(f"{GUEST}history/", views.guest_history, name="guest-history"),
+    path(f"{GUEST}migrate/", migration_views.migrate, name="migrate"),
+    path("clusters/<str:cluster>/migrations/", migration_views.migrations, name="migrations"),
+    path(
+        "operations/<int:operation_id>/cancel/",
+        migration_views.cancel_migration,
+        name="cancel-operation",
+    ),
+    path("clusters/<str:cluster>/ha/", views.ha, name="ha"),
+]

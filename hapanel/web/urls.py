@@ -1,3 +1,40 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of this room's pages."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+from django.views.generic import RedirectView
+
+from hapanel.web import account, cluster_settings, finding, history, overview, pages, people
+
+urlpatterns = [
+    path("", overview.home, name="home"),
+    path("clusters/", overview.clusters, name="clusters"),
+    path("clusters/<str:cluster>/", overview.cluster_overview, name="cluster"),
+    path("search/", finding.search, name="search"),
+    path("tree/", finding.tree_part, name="tree"),
+    path("tasks/", history.tasks_part, name="tasks"),
+    path("operations/", history.operations, name="operations"),
+    path("operations/<int:operation_id>/", history.operation, name="operation"),
+    path("audit/", history.audit, name="audit"),
+    path("settings/", RedirectView.as_view(pattern_name="cluster-settings"), name="settings"),
+    path("settings/clusters/", cluster_settings.cluster_list, name="cluster-settings"),
+    path("settings/clusters/add/", cluster_settings.add_cluster, name="add-cluster"),
+    path(
+        "settings/clusters/<str:cluster>/", cluster_settings.cluster_detail, name="cluster-setting"
+    ),
+    path(
+        "settings/clusters/<str:cluster>/remove/",
+        cluster_settings.forget_cluster,
+        name="remove-cluster",
+    ),
+    path("settings/people/", people.people, name="people"),
+    path("settings/people/new/", people.new_person, name="new-person"),
+    path("settings/people/<int:user_id>/", people.change_person, name="change-person"),
+    path("account/", account.account, name="account"),
+    path("account/tokens/", account.create_token, name="create-token"),
+    path("account/tokens/<int:token_id>/revoke/", account.withdraw_token, name="revoke-token"),
+    path("account/password/", account.own_password, name="own-password"),
+    path("preferences/", account.preferences, name="preferences"),
+    path("sign-in/", account.sign_in, name="sign-in"),
+    path("sign-out/", account.sign_out, name="sign-out"),
+    path("patterns/", pages.patterns, name="patterns"),
+]

@@ -1,0 +1,50 @@
+"""Pages of long lists, cheap at any length: one row more than a page says whether there is a next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """Rows `first` to `last` (counted from 1) of a list; `total` only where counting is cheap."""
+
+    rows: Sequence[M]
+    number: int
+    size: int
+    has_next: bool
+    total: int | None = None
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * self.size + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        return (self.number - 1) * self.size + len(self.rows)
+
+    @property
+    def previous(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        return self.number + 1 if self.has_next else None
+
+
+def page_of(
+    rows: QuerySet[M], request: HttpRequest, size: int = 50, total: int | None = None
+) -> Page[M]:
+    """The page that the reader asks for with `?page=`; the first for anything else."""
+    wanted = request.GET.get("page", "1")
+    number = int(wanted) if wanted.isdecimal() and 0 < int(wanted) < 100_000 else 1
+    start = (number - 1) * size
+    found = list(rows[start : start + size + 1])
+    return Page(found[:size], number, size, len(found) > size, total)

@@ -1,0 +1,172 @@
+"""One fact, one severity: how each word of Proxmox and of ours is shown, on every page.
+
+Everything here takes plain words and gives a shape's name and a word in the reader's language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from hapanel.access import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The name of a shape (see tokens.css) and the word beside it."""
+
+    state: str
+    word: str
+
+
+class GuestFacts(Protocol):
+    """What decides how a guest is shown; vms.Guest has it."""
+
+    status: str
+    lock: str
+    ha_state: str
+    template: bool
+
+
+_NODE: dict[str, tuple[str, Promise]] = {
+    "online": ("ok", _("online")),
+    "offline": ("danger", _("offline")),
+    "maintenance": ("maint", _("maintenance")),
+    "fence": ("fence", _("being fenced")),
+}
+_GUEST: dict[str, tuple[str, Promise]] = {
+    "running": ("ok", _("running")),
+    "stopped": ("off", _("stopped")),
+    "paused": ("off", _("paused")),
+    "suspended": ("off", _("suspended")),
+    "prelaunch": ("busy", _("starting")),
+}
+_OPERATION: dict[str, tuple[str, Promise]] = {
+    "scheduled": ("off", _("scheduled")),
+    "queued": ("busy", _("queued")),
+    "running": ("busy", _("running")),
+    "succeeded": ("ok", _("done")),
+    "failed": ("danger", _("failed")),
+    "cancelled": ("off", _("cancelled")),
+    "needs_attention": ("warn", _("needs attention")),
+}
+_HA: dict[str, tuple[str, Promise]] = {
+    "started": ("ok", _("started")),
+    "stopped": ("off", _("stopped")),
+    "disabled": ("off", _("disabled")),
+    "ignored": ("off", _("ignored")),
+    "error": ("danger", _("error")),
+    "fence": ("fence", _("waits for fencing")),
+    "recovery": ("fence", _("recovery")),
+    "freeze": ("maint", _("frozen")),
+    "migrate": ("busy", _("migrating")),
+    "relocate": ("busy", _("relocating")),
+    "starting": ("busy", _("starting")),
+    "stopping": ("busy", _("stopping")),
+    "request_start": ("busy", _("starting")),
+    "request_start_balance": ("busy", _("starting")),
+    "request_stop": ("busy", _("stopping")),
+    "queued": ("busy", _("queued")),
+    "deleting": ("busy", _("being removed")),
+}
+_LRM: dict[str, tuple[str, Promise]] = {
+    "active": ("ok", _("active")),
+    "idle": ("off", _("idle")),
+    "wait_for_agent_lock": ("busy", _("waits for its lock")),
+    "lost_agent_lock": ("danger", _("lost its lock")),
+    "maintenance": ("maint", _("maintenance")),
+    "restart": ("busy", _("restarting")),
+}
+_SERVICE: dict[str, tuple[str, Promise]] = {
+    "up": ("ok", _("up")),
+    "degraded": ("warn", _("slow")),
+    "down": ("danger", _("down")),
+    "maintenance": ("maint", _("under maintenance")),
+    "unknown": ("unknown", _("not known")),
+}
+_SEVERITY = {"ok": "ok", "info": "off", "warn": "warn", "danger": "danger", "busy": "busy"}
+
+
+def _look_up(table: dict[str, tuple[str, Promise]], word: str) -> Shown:
+    """A word that Proxmox has and we do not know is shown as it is, in neither green nor red."""
+    if word in table:
+        state, shown = table[word]
+        return Shown(state, str(shown))
+    return Shown("unknown", word or gettext("not known"))
+
+
+def node_shown(status: str, *, stale: bool = False) -> Shown:
+    """How a node is shown. `stale`: nobody has seen its cluster for too long."""
+    if stale or status == "unknown":
+        return Shown("unknown", pgettext("a node or guest", "not seen"))
+    return _look_up(_NODE, status)
+
+
+def guest_shown(guest: GuestFacts, *, stale: bool = False, moving: bool = False) -> Shown:
+    """How a guest is shown: not seen before HA error before moving before Proxmox's own word."""
+    if stale or guest.status == "unknown":
+        return Shown("unknown", pgettext("a node or guest", "not seen"))
+    if guest.ha_state == "error":
+        return Shown("danger", gettext("HA error"))
+    if moving or guest.lock == "migrate":
+        return Shown("busy", gettext("migrating"))
+    if guest.template:
+        return Shown("off", gettext("template"))
+    return _look_up(_GUEST, guest.status)
+
+
+def operation_shown(state: str, *, blind: bool = False) -> Shown:
+    """How an operation's state is shown. `blind`: its cluster does not answer right now."""
+    if blind and state == "running":
+        return Shown("unknown", gettext("not seen"))
+    return _look_up(_OPERATION, state)
+
+
+def ha_shown(state: str, *, stale: bool = False) -> Shown:
+    """How the state of an HA resource is shown, from the HA manager's (verbose) word."""
+    if stale:
+        return Shown("unknown", pgettext("a node or guest", "not seen"))
+    return _look_up(_HA, state)
+
+
+def lrm_shown(state: str, *, dead: bool = False, stale: bool = False) -> Shown:
+    """How a node's local resource manager is shown."""
+    if stale:
+        return Shown("unknown", pgettext("a node or guest", "not seen"))
+    return Shown("danger", gettext("does not answer")) if dead else _look_up(_LRM, state)
+
+
+def service_shown(state: str) -> Shown:
+    """How a service is shown to staff; the status page has plainer sentences of its own."""
+    return _look_up(_SERVICE, state)
+
+
+def severity_state(severity: str) -> str:
+    """The shape of an event's severity."""
+    return _SEVERITY.get(severity, "off")
+
+
+ROLES: dict[Role | None, Promise] = {
+    Role.ADMINISTRATOR: _("administrator"),
+    Role.OPERATOR: _("operator"),
+    Role.HELP_DESK: _("help desk"),
+}
+
+ACTIONS: dict[str, Promise] = {
+    "signed_in": _("signed in"),
+    "signed_out": _("signed out"),
+    "sign_in_failed": _("failed to sign in"),
+    "locked_out": _("was locked out after too many wrong passwords"),
+    "token_issued": _("made an API token"),
+    "token_revoked": _("revoked an API token"),
+    "user_created": _("added an account"),
+    "role_given": _("gave a role"),
+    "user_deactivated": _("deactivated an account"),
+    "user_activated": _("activated an account"),
+    "password_reset": _("set a new password for somebody"),
+    "password_changed": _("changed the own password"),
+}

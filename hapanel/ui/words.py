@@ -1,0 +1,73 @@
+"""Figures as people read them: localised, with units, the same in every place of the panel."""
+
+from __future__ import annotations
+
+from django.utils.formats import number_format
+from django.utils.translation import pgettext
+
+from hapanel.kernel.units import format_duration
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+NOTHING = "–"  # noqa: RUF001 - a dash stands for "not told"; zero would be a statement
+
+
+def bytes_text(size: float | None) -> str:
+    """`13.6 GiB`, in the reader's decimal sign; a dash for None."""
+    if size is None:
+        return NOTHING
+    value, unit = float(size), UNITS[0]
+    for unit in UNITS:
+        if abs(value) < 1024 or unit == UNITS[-1]:
+            break
+        value /= 1024
+    digits = 0 if unit == UNITS[0] or value >= 100 else 1
+    return f"{number_format(value, digits)} {unit}"
+
+
+def rate_text(bytes_per_second: float | None) -> str:
+    """`109 MiB/s`; a dash for None."""
+    return NOTHING if bytes_per_second is None else f"{bytes_text(bytes_per_second)}/s"
+
+
+def percent_text(fraction: float | None) -> str:
+    """`34 %` of a fraction of one; a dash for None."""
+    return NOTHING if fraction is None else f"{round(fraction * 100)} %"
+
+
+def milliseconds_text(milliseconds: float | None) -> str:
+    """`43 ms`, from one second on `1.2 s`, from a minute on `1:05`; a dash for None."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds < 1000:
+        return f"{round(milliseconds)} ms"
+    if milliseconds < 60_000:
+        return f"{number_format(milliseconds / 1000, 1)} s"
+    return format_duration(milliseconds / 1000)
+
+
+def duration_text(seconds: float | None) -> str:
+    """`1:52` in minutes and seconds, with hours when there are any; a dash for None."""
+    return NOTHING if seconds is None else format_duration(seconds)
+
+
+def unit_names() -> tuple[str, str, str, str]:
+    """Short names of second, minute, hour and day in the reader's language."""
+    return (
+        pgettext("unit, short: seconds", "s"),
+        pgettext("unit, short: minutes", "min"),
+        pgettext("unit, short: hours", "h"),
+        pgettext("unit, short: days", "d"),
+    )
+
+
+def span_text(seconds: float) -> str:
+    """`4 min 12 s`: how long, or how long ago; static/js/live.js goes on counting so."""
+    second, minute, hour, day = unit_names()
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} {second}"
+    if whole < 3600:
+        return f"{whole // 60} {minute} {whole % 60} {second}"
+    if whole < 86_400:
+        return f"{whole // 3600} {hour} {whole % 3600 // 60} {minute}"
+    return f"{whole // 86_400} {day} {whole % 86_400 // 3600} {hour}"

@@ -1,0 +1,140 @@
+"""Settings > Clusters: how each is reached, what its token lacks, adding and removing one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
+from redis.exceptions import RedisError
+
+from hapanel.access import Permission, may
+from hapanel.kernel.refusal import Refused
+from hapanel.operations.add_cluster import request_add_cluster
+from hapanel.operations.asking import page_asker
+from hapanel.operations.models import Kind, Operation
+from hapanel.operations.remove_cluster import remove_cluster
+from hapanel.operations.wishes import NewCluster
+from hapanel.ui.fragment import fragment
+from hapanel.ui.guard import requires
+from hapanel.web.asker import page_actor
+from hapanel.web.forms import ClusterForm
+from hapanel.web.privileges import (
+    FINGERPRINT_COMMAND,
+    OPERATE_COMMANDS,
+    WATCH_COMMANDS,
+    missing_of,
+)
+from nodes.models import Cluster
+from nodes.selectors import cluster_named
+from nodes.upstream import calls_per_second
+
+SETTINGS = {"section": "settings", "settings_section": "clusters"}
+
+
+@requires(Permission.SEE_SETTINGS)
+def cluster_list(request: HttpRequest) -> HttpResponse:
+    """All clusters with how they are reached."""
+    context = {
+        "clusters": Cluster.objects.order_by("name").defer("ca_pem", "encrypted_secret"),
+        "may_change": may(request.user, Permission.CHANGE_CLUSTERS),
+        **SETTINGS,
+    }
+    return fragment(request, "web/cluster_settings.html", context, "cluster-rows")
+
+
+@requires(Permission.SEE_SETTINGS)
+def cluster_detail(request: HttpRequest, cluster: str) -> HttpResponse:
+    """One cluster: addresses, token, missing privileges, how much it is asked."""
+    found = cluster_named(cluster)
+    context = {
+        "cluster": found,
+        "stale": found.is_stale(),
+        "missing": missing_of(found.missing_privileges),
+        "calls": _calls(found),
+        "found": [a for a in found.found_addresses if a not in found.addresses],
+        "may_change": may(request.user, Permission.CHANGE_CLUSTERS),
+        **SETTINGS,
+    }
+    return fragment(request, "web/cluster_setting.html", context, "cluster-reach")
+
+
+def _calls(cluster: Cluster) -> float | None:
+    try:
+        return calls_per_second(cluster)
+    except RedisError:
+        return None
+
+
+@requires(Permission.CHANGE_CLUSTERS)
+@require_http_methods(["GET", "POST"])
+def add_cluster(request: HttpRequest) -> HttpResponse:
+    """Commands that make a token, and the form that takes it; the operation shows the rest."""
+    form = ClusterForm(request.POST or None, initial=_tried(request))
+    if form.is_valid():
+        try:
+            operation = request_add_cluster(_wanted(form), page_asker(request))
+        except Refused as refused:
+            form.refuse(refused)
+        else:
+            return redirect(operation)
+    context = {
+        "form": form,
+        "watch_commands": "\n".join(WATCH_COMMANDS),
+        "operate_commands": "\n".join(OPERATE_COMMANDS),
+        "fingerprint_command": FINGERPRINT_COMMAND,
+        **SETTINGS,
+    }
+    return render(request, "web/add_cluster.html", context, status=form.status)
+
+
+def _wanted(form: ClusterForm) -> NewCluster:
+    told = form.cleaned_data
+    return NewCluster(
+        name=told["name"],
+        addresses=tuple(told["addresses"].split()),
+        token_id=told["token_id"],
+        token_secret=told["token_secret"],
+        ca_pem=told["ca_pem"],
+        fingerprint=told["fingerprint"],
+    )
+
+
+def _tried(request: HttpRequest) -> dict[str, Any]:
+    """What an earlier try was made with, so that only what was wrong is typed again."""
+    number = request.GET.get("from", "")
+    if not number.isdecimal():
+        return {}
+    earlier = Operation.objects.filter(pk=int(number[:18]), kind=Kind.ADD_CLUSTER).first()
+    if earlier is None:
+        return {}
+    asked = earlier.params
+    seen = ((earlier.outcome or {}).get("params") or {}).get("fingerprint", "")
+    return {
+        "name": asked.get("name", ""),
+        "addresses": "\n".join(asked.get("addresses", [])),
+        "token_id": asked.get("token_id", ""),
+        "ca_pem": asked.get("ca_pem", ""),
+        "fingerprint": seen or asked.get("fingerprint", ""),
+    }
+
+
+@requires(Permission.CHANGE_CLUSTERS)
+@require_POST
+def forget_cluster(request: HttpRequest, cluster: str) -> HttpResponse:
+    """Remove the cluster's record after its name was typed; the cluster itself is not touched."""
+    found = cluster_named(cluster)
+    if request.POST.get("name", "").strip() != found.name:
+        messages.error(request, gettext("The name was not typed rightly. Nothing was removed."))
+        return redirect("cluster-setting", found.name)
+    try:
+        remove_cluster(found, page_actor(request))
+    except Refused as refused:
+        for refusal in refused.refusals:
+            messages.error(request, f"{refusal.because(gettext)} {refusal.remedy(gettext)}")
+        return redirect("cluster-setting", found.name)
+    messages.success(request, gettext("%(name)s is not watched any more.") % {"name": found.name})
+    return redirect("cluster-settings")

@@ -1,0 +1,135 @@
+"""Where a reader arrives: the list of clusters, and one cluster's overview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from hapanel.access import Permission, may
+from hapanel.ha.verdict import Code, Verdict
+from hapanel.observe.event_words import sentence
+from hapanel.operations.selectors import moving_vmids, open_operations
+from hapanel.ui.fragment import fragment
+from hapanel.ui.guard import requires
+from hapanel.ui.states import Shown
+from hapanel.web.tree import cluster_shown
+from nodes.metrics import NodeMetrics
+from nodes.models import Cluster, Node
+from nodes.selectors import cluster_named, last_events, measured, nodes_of, verdict_of
+from vms.models import Guest, HaResource
+from vms.selectors import GuestCounts, guest_counts, guests_of
+
+# So many guests are named one by one; a list of thousands tells no more than its length.
+RISKS_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """A node in the tile: its record and what it measures."""
+
+    node: Node
+    now: NodeMetrics | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterLine:
+    """A cluster in the list of clusters."""
+
+    cluster: Cluster
+    shown: Shown
+    verdict: Verdict
+    nodes: list[Node]
+    counts: GuestCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Risks:
+    """Guests that nothing would restart if their node died now, and how many there are."""
+
+    guests: list[Guest]
+    total: int
+
+
+@requires(Permission.SEE_CLUSTERS)
+def home(request: HttpRequest) -> HttpResponse:
+    """Straight to the only cluster; a list when there are several; an invitation when none."""
+    names = list(Cluster.objects.values_list("name", flat=True)[:2])
+    if len(names) == 1:
+        return redirect("cluster", names[0])
+    return redirect("clusters")
+
+
+@requires(Permission.SEE_CLUSTERS)
+def clusters(request: HttpRequest) -> HttpResponse:
+    """All clusters with their verdicts."""
+    known = Cluster.objects.order_by("name").defer("ca_pem", "encrypted_secret")
+    context = {
+        "lines": [_line(cluster) for cluster in known],
+        "may_add": may(request.user, Permission.CHANGE_CLUSTERS),
+        "section": "clusters",
+    }
+    return fragment(request, "web/clusters.html", context, "cluster-list")
+
+
+def _line(cluster: Cluster) -> ClusterLine:
+    nodes = nodes_of(cluster)
+    return ClusterLine(
+        cluster,
+        cluster_shown(cluster, [node.status for node in nodes]),
+        verdict_of(cluster, nodes),
+        nodes,
+        guest_counts(cluster),
+    )
+
+
+@requires(Permission.SEE_CLUSTERS)
+def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
+    """The verdict first, then what it rests on."""
+    found = cluster_named(cluster)
+    nodes = nodes_of(found)
+    verdict = verdict_of(found, nodes)
+    figures = measured(found)
+    context = {
+        "cluster": found,
+        "stale": found.is_stale(),
+        "verdict": verdict,
+        "nodes": [NodeLine(n, figures.nodes.get(n.name) if figures else None) for n in nodes],
+        "online": sum(node.status == "online" for node in nodes),
+        "counts": guest_counts(found),
+        "managed": HaResource.objects.filter(cluster=found).count(),
+        "in_error": HaResource.objects.filter(cluster=found, state="error").count(),
+        "risks": risks(found, verdict),
+        "moving": moving_vmids(found),
+        "operations": open_operations(found).select_related("cluster")[:5],
+        "events": [(event, sentence(event)) for event in last_events(found)],
+        "section": "overview",
+    }
+    return fragment(
+        request,
+        "web/overview.html",
+        context,
+        "verdict",
+        "tiles",
+        "running-operations",
+        "risks",
+        "events",
+    )
+
+
+def risks(cluster: Cluster, verdict: Verdict) -> Risks:
+    """HA guests on nodes whose loss the quorum would not survive: nobody would restart them."""
+    fatal = _fatal_nodes(verdict)
+    if not fatal:
+        return Risks([], 0)
+    at_risk = guests_of(cluster).filter(node__in=fatal)
+    at_risk = at_risk.exclude(status="stopped").exclude(ha_state__in=["", "ignored"])
+    return Risks(list(at_risk.order_by("vmid")[:RISKS_NAMED]), at_risk.count())
+
+
+def _fatal_nodes(verdict: Verdict) -> Iterable[str]:
+    if verdict.code is Code.SINGLE_NODE and verdict.ballot:
+        return sorted(verdict.ballot.online)
+    return [name for name in verdict.losses if name is not None]

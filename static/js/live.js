@@ -1,0 +1,180 @@
+/* What moves by itself: one EventSource for the page, parts that refetch themselves, ages that
+   tick, and greying of what has not been seen for too long.
+
+   A part says what it depends on and how to fetch itself:
+     <section id="verdict" data-live="cluster:clusterubd: node:clusterubd:*"
+              hx-get="/clusters/clusterubd/" hx-target="this" hx-swap="outerHTML" hx-trigger="refresh">
+   A hint {cluster, kind, key} says only that something changed; the part asks for itself, so that
+   permissions stay in one place on the server. */
+
+const LEAST_GAP = 1000; // ms between two fetches of one part
+const JITTER = 150; // ms, so that many browsers do not ask in the same instant
+const POLL_FIRST = 2000;
+const POLL_MOST = 30000;
+const HIDDEN_GRACE = 10000; // a tab nobody looks at gives its connection back after this
+
+const root = document.documentElement;
+const url = document.body.dataset.events;
+const units = (document.body.dataset.units || "s min h d").split(" ");
+// The server's clock decides about ages, whatever this machine's clock says.
+const skew = document.body.dataset.now ? Date.parse(document.body.dataset.now) - Date.now() : 0;
+const parts = new Map(); // element id -> {timer, last, busy, again}
+
+let source = null;
+let lastId = "";
+let pollTimer = 0;
+let pollGap = POLL_FIRST;
+let hiddenTimer = 0;
+
+const now = () => Date.now() + skew;
+const liveParts = () => document.querySelectorAll("[data-live][hx-get]");
+
+function depends(element, hint) {
+  return element.dataset.live.split(/\s+/).some((token) => {
+    const [kind, cluster, key] = token.split(":");
+    return kind === hint.kind && (cluster === "*" || cluster === hint.cluster)
+      && (key === "*" || key === undefined || key === String(hint.key));
+  });
+}
+
+function refresh(element) {
+  const part = parts.get(element.id) || { last: 0 };
+  parts.set(element.id, part);
+  if (part.busy) { part.again = true; return; }
+  if (part.timer) return;
+  const wait = Math.max(0, part.last + LEAST_GAP - Date.now()) + Math.random() * JITTER;
+  part.timer = setTimeout(() => {
+    part.timer = 0;
+    const current = document.getElementById(element.id);
+    if (!current) return;
+    part.busy = true;
+    part.last = Date.now();
+    window.htmx.trigger(current, "refresh");
+  }, wait);
+}
+
+function refreshAll() { liveParts().forEach(refresh); }
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const part = parts.get(event.detail.elt.id);
+  if (!part) return;
+  part.busy = false;
+  const current = part.again && document.getElementById(event.detail.elt.id);
+  part.again = false;
+  if (current) refresh(current);
+});
+
+function hear(hint) {
+  if (hint.kind === "seen") { seen(hint.cluster); return; }
+  liveParts().forEach((element) => { if (depends(element, hint)) refresh(element); });
+}
+
+/* A round of observation that found no change is still news: what is shown is fresh again. */
+function seen(cluster) {
+  const stamp = new Date(now()).toISOString();
+  document.querySelectorAll(`[data-seen="${CSS.escape(cluster)}"]`).forEach((element) => {
+    if (element.dataset.observedAt) element.dataset.observedAt = stamp;
+    if (element.dataset.age) element.dataset.age = stamp;
+  });
+  tick();
+}
+
+function show(state) {
+  if (root.dataset.connection !== state) root.dataset.connection = state;
+}
+
+function connect() {
+  if (!url || source || document.hidden) return;
+  source = new EventSource(lastId ? `${url}?last_event_id=${encodeURIComponent(lastId)}` : url);
+  source.addEventListener("open", () => {
+    if (root.dataset.connection === "polling") refreshAll();
+    show("live");
+    stopPolling();
+  });
+  source.addEventListener("changed", (event) => {
+    lastId = event.lastEventId || lastId;
+    hear(JSON.parse(event.data));
+  });
+  source.addEventListener("reset", () => { lastId = ""; refreshAll(); });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) source = null;
+    show(pollTimer ? "polling" : "reconnecting");
+    startPolling();
+  });
+}
+
+function disconnect() {
+  if (source) source.close();
+  source = null;
+  stopPolling();
+}
+
+function startPolling() {
+  if (pollTimer) return;
+  pollTimer = setTimeout(() => {
+    pollTimer = 0;
+    if (document.hidden || root.dataset.connection === "live") return;
+    show("polling");
+    refreshAll();
+    if (!source) connect();
+    pollGap = Math.min(POLL_MOST, pollGap * 1.5);
+    startPolling();
+  }, pollGap);
+}
+
+function stopPolling() {
+  clearTimeout(pollTimer);
+  pollTimer = 0;
+  pollGap = POLL_FIRST;
+}
+
+/* Whoever comes back or touches the page wants to know now, not in half a minute. */
+function attend() {
+  if (pollGap > POLL_FIRST * 2 && root.dataset.connection !== "live") {
+    stopPolling();
+    startPolling();
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) {
+    hiddenTimer = setTimeout(disconnect, HIDDEN_GRACE);
+  } else {
+    if (!source) { connect(); refreshAll(); }
+    attend();
+    tick();
+  }
+});
+["pointerdown", "keydown"].forEach((name) => document.addEventListener(name, attend));
+window.addEventListener("pagehide", disconnect);
+window.addEventListener("pageshow", (event) => { if (event.persisted) { connect(); refreshAll(); } });
+
+/* ---- Ages and staleness, once a second ------------------------------------------------------- */
+
+/* The same words as the template filter `span` writes, so that nothing jumps at the first tick. */
+function span(seconds) {
+  const [s, min, h, d] = units;
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} ${s}`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} ${min} ${whole % 60} ${s}`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} ${h} ${Math.floor((whole % 3600) / 60)} ${min}`;
+  return `${Math.floor(whole / 86400)} ${d} ${Math.floor((whole % 86400) / 3600)} ${h}`;
+}
+
+function tick() {
+  if (document.hidden) return;
+  const moment = now();
+  document.querySelectorAll("[data-age]").forEach((element) => {
+    const text = span((moment - Date.parse(element.dataset.age)) / 1000);
+    if (element.textContent !== text) element.textContent = text;
+  });
+  document.querySelectorAll("[data-observed-at][data-stale-after]").forEach((element) => {
+    const age = (moment - Date.parse(element.dataset.observedAt)) / 1000;
+    element.classList.toggle("is-stale", age > Number(element.dataset.staleAfter));
+  });
+}
+
+setInterval(tick, 1000);
+tick();
+connect();
