@@ -134,7 +134,7 @@ class NodeApi:
 def _ok(result: object, cluster: Cluster) -> Response:
     body: dict[str, object] = {"data": result}
     if isinstance(result, Listing):
-        body = {"data": result.data, "total": result.total}
+        body = {"data": result.data, **({"total": result.total} if result.total else {})}
     return Response(200, "OK", msgspec.json.encode(jumbled(body, cluster)), JSON)
 
 

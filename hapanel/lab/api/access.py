@@ -129,6 +129,12 @@ def domains(call: Call) -> object:
     return call.shuffled([{"realm": r, "type": r, "comment": text} for r, text in REALMS])
 
 
+@api.on("GET", "/access/groups")
+def groups(_call: Call) -> object:
+    """There are none."""
+    return []
+
+
 @api.on("GET", "/access/users", params=[flag("enabled"), flag("full")])
 def users(call: Call) -> object:
     """All users for those who may modify them, else oneself."""
@@ -302,10 +308,8 @@ def roles(call: Call) -> object:
     """Built-in roles are `special`."""
     rows: list[Row] = []
     for name, held in call.world.accounts.roles.items():
-        row: Row = {"roleid": name, "privs": ",".join(sorted(held))}
-        if name in BUILT_IN_ROLES:
-            row["special"] = 1
-        rows.append(row)
+        special = int(name in BUILT_IN_ROLES)
+        rows.append({"roleid": name, "privs": ",".join(sorted(held)), "special": special})
     return call.shuffled(rows)
 
 

@@ -215,6 +215,17 @@ def ha_rules(_call: Call) -> object:
     return []
 
 
+@api.on(
+    "POST",
+    "/cluster/ha/groups",
+    needs=HA_WRITE,
+    params=[Param("group"), Param("nodes"), flag("nofailback"), flag("restricted")],
+)
+def ha_group_create(_call: Call) -> object:
+    """Always an error in 9.x."""
+    raise died(f"cannot create group: {GROUPS_GONE}")
+
+
 @api.on("GET", "/cluster/ha/groups", needs=AUDIT_CLUSTER)
 def ha_groups(_call: Call) -> object:
     """Always an error in 9.x, even the list."""

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 
 from hapanel.lab.api.cluster_wide import VERSION
-from hapanel.lab.api.routing import AUDIT_CLUSTER, AUDIT_GUEST, AUDIT_NODE, Call, api
+from hapanel.lab.api.routing import AUDIT_CLUSTER, AUDIT_GUEST, AUDIT_NODE, Call, Needs, api
 from hapanel.lab.api.rows import node_list_row
-from hapanel.lab.errors import bad_parameters
+from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.schema import Param, flag, maybe
 from hapanel.lab.world import Storage
 
@@ -30,6 +30,7 @@ FRAMES = {
     "year": (21600, 1440),
     "decade": (604800, 570),
 }
+GUEST_PRESSURE = ("cpusome", "cpufull", "iosome", "iofull", "memorysome", "memoryfull")
 KERNEL = "6.17.4-2-pve"
 
 
@@ -179,6 +180,15 @@ def storage_list(call: Call) -> object:
     )
 
 
+@api.on("GET", "/storage/{storage}", needs=Needs("/storage/{storage}", ("Datastore.Allocate",)))
+def storage_entry(call: Call) -> object:
+    """One entry; unlike the list it needs Datastore.Allocate."""
+    storage = call.world.storages.get(call.text("storage"))
+    if storage is None:
+        raise died(f"storage '{call.text('storage')}' does not exist")
+    return {**_storage_entry(storage), "digest": call.world.config_digest()}
+
+
 def _storage_entry(storage: Storage) -> Row:
     row: Row = {"storage": storage.storage, "type": storage.type, "content": storage.content}
     if storage.shared:
@@ -240,7 +250,7 @@ def node_rrddata(call: Call) -> object:
             "rootused": report.disk,
             "swaptotal": 0,
             "swapused": 0,
-            **_no_pressure(),
+            **_no_pressure("cpusome", "iosome", "iofull", "memorysome", "memoryfull"),
         }
 
     return _chart(call, node.booted_at, point)
@@ -274,14 +284,13 @@ def guest_rrddata(call: Call) -> object:
             "maxdisk": guest.disk,
             "netin": call.world.wave(f"{guest.vmid}/in", 190_000).at(at),
             "netout": call.world.wave(f"{guest.vmid}/out", 640_000).at(at),
-            **_no_pressure(),
+            **_no_pressure(*GUEST_PRESSURE),
         }
 
     return _chart(call, guest.started_at if guest.is_running else math.inf, point)
 
 
-def _no_pressure() -> Row:
-    kinds = ("cpusome", "cpufull", "iosome", "iofull", "memorysome", "memoryfull")
+def _no_pressure(*kinds: str) -> Row:
     return {f"pressure{kind}": 0 for kind in kinds}
 
 

@@ -67,7 +67,7 @@ class Route:
 
 @dataclass
 class Listing:
-    """Data with a total beside it."""
+    """Data with a total beside it, which PVE leaves out when it is 0."""
 
     data: object
     total: int

@@ -86,7 +86,7 @@ def node_status(call: Call, node: Node) -> str:
 def _node_numbers(call: Call, node: Node) -> Row:
     report = fresh_report_of_node(call, node)
     if report is None:
-        return {}
+        return {} if node_status(call, node) == "offline" else {"level": ""}
     if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
         return {"level": ""}
     row: Row = {

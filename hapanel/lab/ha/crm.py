@@ -60,16 +60,16 @@ class Crm:
         if self._membership.is_online(leader, name):
             status[name] = "maintenance" if name in self._state.maintenance else "online"
             return
-        if status.get(name) in ONLINE:
+        if status.get(name, "online") in ONLINE:
             status[name] = "unknown"
             self._state.unknown_since[name] = now
         since = self._state.unknown_since.setdefault(name, now)
         overdue = now - since > self._world.clock.shortened(FENCE_AFTER_SECONDS)
-        if status[name] == "unknown" and overdue and self._state.services_on(name):
+        if status.get(name) == "unknown" and overdue and self._state.services_on(name):
             status[name] = "fence"
             for service in self._state.services_on(name):
                 service.change(CrmState.FENCE)
-        if status[name] == "fence" and self._locks.is_free(self._state.lrms[name].lock, leader):
+        if status.get(name) == "fence" and self._locks.is_free(self._state.lrms[name].lock, leader):
             status[name] = "unknown"
             self._recover_all_of(name)
 

@@ -36,7 +36,6 @@ class HaManager:
         now, state = self._world.now(), self.state
         for lrm in state.lrms.values():
             lrm.timestamp = now
-            state.node_status[lrm.node] = "online"
         for vmid in vmids:
             guest = self._world.guests[vmid]
             state.resources[guest.sid] = Resource(guest.sid, max_restart=1, max_relocate=1)
@@ -46,6 +45,7 @@ class HaManager:
         if state.resources:
             state.manager_lock.holder = master or next(iter(self._world.nodes))
             state.manager_lock.renewed_at = state.timestamp = now
+            state.node_status = dict.fromkeys(state.lrms, "online")
 
     def run(self) -> None:
         """Starts the rounds; without resources nothing needs a manager."""
