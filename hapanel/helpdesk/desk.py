@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from django.conf import settings
 from django.db import close_old_connections, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from hapanel.helpdesk import attention, recent
 from hapanel.helpdesk.models import Service, ServiceOutage, ServiceState
@@ -31,11 +34,13 @@ class RecordedDesk:
         close_old_connections()
         around = Operation.objects.filter(state__in=OPEN_STATES, vmid__isnull=False).order_by()
         operations = list(around)
+        last, now = recent.last_probes(), timezone.now()
         return Surroundings(
-            subjects=tuple(subject_of(service) for service in Service.objects.order_by()),
+            subjects=tuple(subject_of(s, last.get(s.pk), now) for s in Service.objects.order_by()),
             moves={move.operation_id: move for move in map(_move_of, operations) if move},
             operated=frozenset((o.cluster_id or 0, o.vmid or 0) for o in operations),
             is_watched=attention.is_watched(),
+            idle_seconds=settings.PROBE_SECONDS,
             reach={
                 pk: f"{reach} {answered_by}"
                 for pk, reach, answered_by in Cluster.objects.order_by().values_list(
@@ -72,14 +77,20 @@ class RecordedDesk:
                 hint(Operation.objects.select_related("cluster").get(pk=operation_id))
 
 
-def subject_of(service: Service) -> Subject:
-    """The service as the prober sees it."""
+def subject_of(service: Service, last: recent.LastProbe | None, now: datetime) -> Subject:
+    """The service as the prober sees it when it begins with it.
+
+    After a time without probes nobody knows whether it was up: that verdict starts anew.
+    """
+    verdict = Verdict(Condition(service.state), service.since, service.reason)
+    if last is not None and last.is_stale(now):
+        verdict = Verdict(Condition.UNKNOWN, last.at)
     return Subject(
         pk=service.pk,
         cluster_id=service.cluster_id,
         vmids=frozenset(service.vmids),
         target=ProbeTarget(url=service.url, verify_tls=service.verify_tls),
-        verdict=Verdict(Condition(service.state), service.since, service.reason),
+        verdict=verdict,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 
+from hapanel.helpdesk.schedule import Pace
 from hapanel.helpdesk.verdict import Look
 from hapanel.helpdesk.watch import Change, Move, Subject, Watch
 from hapanel.kernel.clock import Clock, RealClock
@@ -47,6 +48,7 @@ class Surroundings:
     operated: frozenset[tuple[int, int]] = frozenset()
     is_watched: bool = False
     reach: Mapping[int, str] = field(default_factory=dict)
+    idle_seconds: float = Pace.IDLE.value
 
 
 class Desk(Protocol):
@@ -109,6 +111,7 @@ class Prober:
             operated=any((subject.cluster_id, vmid) in around.operated for vmid in subject.vmids),
             watched=around.is_watched,
             shaken=now < self._shaken.get(subject.cluster_id, now),
+            idle_seconds=around.idle_seconds,
         )
 
     def _send(self, watch: Watch, now: datetime) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
+from django.conf import settings
 from redis import RedisError
 
 from hapanel.helpdesk.verdict import Look
 from hapanel.live.stream import connection
 
 _KEY = "hapanel:probes"
+# Twice without a probe, and the last verdict is no longer the present.
+STALE_AFTER = timedelta(seconds=2 * settings.PROBE_SECONDS + 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class LastProbe:
 
     at: datetime
     answer_ms: float | None
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it is too long ago to say how the service is now."""
+        return now - self.at > STALE_AFTER
 
 
 def note(recent: Mapping[int, Look]) -> None:

@@ -12,7 +12,7 @@ from hapanel.helpdesk.verdict import Condition, Moving
 class Pace(Enum):
     """Seconds from the start of one probe to the start of the next."""
 
-    IDLE = 10.0
+    IDLE = 10.0  # unless HAPANEL_PROBE_SECONDS says otherwise
     BROKEN = 2.0  # nobody looks, but its return is to be noticed
     CLOSE = 1.0
     SERIES = 0.2  # while a guest of it moves: measures what clients miss
@@ -40,8 +40,15 @@ def pace(situation: Situation, condition: Condition) -> Pace:
     return Pace.BROKEN if condition is Condition.DOWN else Pace.IDLE
 
 
-def due_at(last_sent: datetime | None, situation: Situation, condition: Condition) -> datetime:
+def due_at(
+    last_sent: datetime | None,
+    situation: Situation,
+    condition: Condition,
+    idle_seconds: float = Pace.IDLE.value,
+) -> datetime:
     """When the next probe is to be sent; long ago when there was none yet."""
     if last_sent is None:
         return datetime.min.replace(tzinfo=UTC)
-    return last_sent + timedelta(seconds=pace(situation, condition).value)
+    wanted = pace(situation, condition)
+    seconds = idle_seconds if wanted is Pace.IDLE else min(wanted.value, idle_seconds)
+    return last_sent + timedelta(seconds=seconds)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -18,8 +17,6 @@ from hapanel.operations.models import Kind, Operation, State
 from nodes.models import Node, NodeStatus
 from vms.models import Guest
 
-# Twice without an answer of the prober, and the last verdict is no longer the present.
-STALE_AFTER = timedelta(seconds=2 * settings.PROBE_SECONDS + 5)
 _COMING_BACK = frozenset({"recovery", "starting", "request_start", "request_start_balance"})
 
 
@@ -138,7 +135,7 @@ class _Surroundings:
         last = self._last.get(service.pk)
         state = ServiceState(service.state)
         since: datetime | None = service.since
-        if last is None or now - last.at > STALE_AFTER:
+        if last is None or last.is_stale(now):
             state, since = ServiceState.UNKNOWN, last.at if last else None
         keys = [(service.cluster_id, vmid) for vmid in service.vmids]
         guests = tuple(self._guests[key] for key in keys if key in self._guests)

@@ -144,7 +144,9 @@ class Watch:
         operation_id = self._move.operation_id if self._move else None
         return Change(self.subject.pk, verdict, operation_id)
 
-    def due_at(self, now: datetime, *, operated: bool, watched: bool, shaken: bool) -> datetime:
+    def due_at(
+        self, now: datetime, *, operated: bool, watched: bool, shaken: bool, idle_seconds: float
+    ) -> datetime:
         """When the next probe leaves. `shaken`: the cluster's reach changed just now."""
         moving = next((series.move.moving for series in self.series.values()), Moving.NO)
         situation = Situation(
@@ -154,7 +156,7 @@ class Watch:
             reach_changed=shaken,
             is_settled=self.is_settled(now),
         )
-        return due_at(self._last_sent, situation, self.verdict.condition)
+        return due_at(self._last_sent, situation, self.verdict.condition, idle_seconds)
 
     def is_settled(self, now: datetime) -> bool:
         """Whether the last probe says what the verdict says."""

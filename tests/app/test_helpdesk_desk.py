@@ -77,7 +77,7 @@ def test_an_outage_begins_with_the_first_missed_answer_and_is_told_to_browsers(
     assert (siakad.state, siakad.since, siakad.reason) == ("down", moment, "refused")
     [outage] = siakad.outages.all()
     assert (outage.began_at, outage.ended_at) == (moment, None)
-    [(_, fields)] = connection().xrange(STREAM)
+    [(_, fields)] = connection().xrange(STREAM) or []
     assert fields == {b"cluster": b"clusterubd", b"kind": b"service", b"key": b"%d" % siakad.pk}
 
 
@@ -125,3 +125,16 @@ def test_the_last_probe_of_each_service_is_kept_in_redis(siakad: Service, moment
     assert (last.at, last.answer_ms) == (moment, 12.3)
     recent.forget(siakad.pk)
     assert recent.last_probes() == {}
+
+
+def test_after_a_time_without_probes_a_verdict_starts_anew(
+    siakad: Service, moment: datetime
+) -> None:
+    say(siakad, Condition.UP, moment)
+    desk = RecordedDesk()
+    desk.note_recent({siakad.pk: Look(moment, 12, 200)})
+    [subject] = desk.read().subjects
+    assert subject.verdict == Verdict(Condition.UNKNOWN, moment)
+    desk.note_recent({siakad.pk: Look(timezone.now(), 12, 200)})
+    [subject] = desk.read().subjects
+    assert subject.verdict == Verdict(Condition.UP, moment)

@@ -31,5 +31,11 @@ def test_the_quickest_reason_sets_the_pace(
     assert due_at(now, situation, condition) - now == timedelta(seconds=seconds)
 
 
+def test_the_idle_pace_can_be_set_and_nothing_is_rarer() -> None:
+    now = VirtualClock().now()
+    assert due_at(now, Situation(), Condition.UP, 30) - now == timedelta(seconds=30)
+    assert due_at(now, Situation(), Condition.DOWN, 1) - now == timedelta(seconds=1)
+
+
 def test_a_service_that_was_never_probed_is_due_at_once() -> None:
     assert due_at(None, Situation(), Condition.UNKNOWN) < VirtualClock().now()
