@@ -25,7 +25,7 @@ class BearerAuthentication(BaseAuthentication):
         if token is None:
             raise AuthenticationFailed(
                 _("The token is unknown, revoked or expired, or its owner may not sign in."),
-                code="token-refused",
+                code="api-token-refused",
             )
         return token.user, token
 

@@ -48,7 +48,7 @@ NOT_SIGNED_IN = refusal_kind(
     status=401,
 )
 TOKEN_REFUSED = refusal_kind(
-    "token-refused",
+    "api-token-refused",
     gettext_noop("The token is unknown, revoked or expired, or its owner may not sign in."),
     gettext_noop("Make a new token on your account page."),
     status=401,

@@ -39,7 +39,7 @@ def test_without_a_token_nobody_gets_in(client: Client, db: None) -> None:
 @pytest.mark.parametrize("secret", ["", "hap_wrong", "hap_" + "x" * 5000, "\u00e9"])
 def test_a_wrong_token_is_refused(client: Client, db: None, secret: str) -> None:
     answer = client.get(VMS, headers=bearer(secret))
-    assert is_problem(answer, 401, "token-refused")
+    assert is_problem(answer, 401, "api-token-refused")
     assert "WWW-Authenticate" in answer
 
 
@@ -48,12 +48,12 @@ def test_an_expired_token_and_an_inactive_owner_are_refused(client: Client, oda:
     assert client.get(VMS, headers=bearer(secret)).status_code == 200
     token.expires_at = timezone.now() - timedelta(seconds=1)
     token.save()
-    assert is_problem(client.get(VMS, headers=bearer(secret)), 401, "token-refused")
+    assert is_problem(client.get(VMS, headers=bearer(secret)), 401, "api-token-refused")
     token.expires_at = None
     token.save()
     oda.is_active = False
     oda.save()
-    assert is_problem(client.get(VMS, headers=bearer(secret)), 401, "token-refused")
+    assert is_problem(client.get(VMS, headers=bearer(secret)), 401, "api-token-refused")
 
 
 def test_the_use_of_a_token_is_noted_once_a_minute(client: Client, oda: User) -> None:
