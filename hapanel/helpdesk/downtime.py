@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 from hapanel.helpdesk.verdict import Look
 
-# An answer is late when it took this much longer than usual (milliseconds), and four times as long.
-LATE_MS = 60.0
-LATE_TIMES = 4.0
+# An answer is late when it took this many milliseconds longer than usual, and clearly longer than
+# the answers of this very service scatter.
+LEAST_LATE_MS = 15.0
+SCATTER_TIMES = 4.0
 FAR = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,8 +55,12 @@ def client_downtime_ms(series: Sequence[Look]) -> int | None:
 
 def gaps(done: Sequence[Look]) -> Iterator[Gap]:
     """Every stretch of missed or late answers, in order."""
-    usual = statistics.median([look.ms for look in done if look.is_answer and look.ms is not None])
-    stretch = _Stretch(usual, done[0].sent_at)
+    took = [look.ms for look in done if look.is_answer and look.ms is not None]
+    usual = statistics.median(took)
+    # The median of what differs: a long pause in the series does not widen it.
+    scatter = statistics.median([abs(ms - usual) for ms in took])
+    late_ms = usual + max(LEAST_LATE_MS, SCATTER_TIMES * scatter)
+    stretch = _Stretch(usual, late_ms, done[0].sent_at)
     for look in done:
         if stretch.late and look.sent_at >= stretch.first_answer:
             yield stretch.close(stretch.first_answer, sharp=True)
@@ -74,13 +79,14 @@ class _Stretch:
     """Late probes in a row. `answered_at`: when the guest was last known to answer."""
 
     usual_ms: float
+    late_ms: float
     answered_at: datetime
     late: list[Look] = field(default_factory=list)
 
     def is_late(self, look: Look) -> bool:
         if not look.is_answer or look.ms is None:
             return True
-        return look.ms > self.usual_ms + LATE_MS and look.ms > self.usual_ms * LATE_TIMES
+        return look.ms > self.late_ms
 
     def answer_of(self, look: Look) -> datetime:
         """When the guest began to answer `look`: the usual time before the answer arrived."""
@@ -94,7 +100,7 @@ class _Stretch:
     def close_by(self, prompt: Look) -> Gap:
         """The gap that a prompt answer ends: when others still waited, they tell when, too."""
         first, own = self.first_answer, self.answer_of(prompt)
-        if first - own <= timedelta(milliseconds=LATE_MS):
+        if first - own <= timedelta(milliseconds=self.late_ms):
             return self.close(min(first, own), sharp=True)
         return self.close(prompt.sent_at, sharp=False)
 
