@@ -13,6 +13,9 @@ from hapanel.ports.cluster import GuestConfig, GuestDisk, MigrateOptions, Migrat
 _QEMU_DISK = re.compile(r"^(?:scsi|virtio|sata|ide|efidisk|tpmstate|unused)\d+$")
 _LXC_DISK = re.compile(r"^(?:rootfs|mp\d+|unused\d+)$")
 _DEVICE = re.compile(r"^(?:hostpci|usb|serial|parallel|dev)\d+$")
+_NET = re.compile(r"^net\d+$")
+_MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
+_UUID = re.compile(r"\buuid=([0-9A-Fa-f-]{36})\b")
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)([KMGT]?)$")
 _UNIT = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -30,6 +33,13 @@ def guest_config(body: bytes, guest_type: GuestType) -> GuestConfig:
         ),
         onboot=str(config.get("onboot", 0)) in {"1", "yes", "true", "on"},
         digest=config.get("digest"),
+        macs=tuple(
+            mac.upper()
+            for key in sorted(config)
+            if _NET.match(key)
+            for mac in _MAC.findall(str(config[key]))
+        ),
+        smbios_uuid=uuid[1].lower() if (uuid := _UUID.search(str(config.get("smbios1")))) else None,
     )
 
 
