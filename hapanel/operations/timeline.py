@@ -17,7 +17,7 @@ _ASKED = {Kind.MIGRATE: "migration_requested", Kind.ADD_CLUSTER: "cluster_add_re
 _ENDED = {Kind.MIGRATE: "migration_ended", Kind.ADD_CLUSTER: "cluster_add_ended"}
 
 
-def note(operation: Operation, code: str, *, at: datetime | None = None, **params: Any) -> None:
+def note(operation: Operation, code: str, /, *, at: datetime | None = None, **params: Any) -> None:
     """Add a line to the timeline; `code` is worded by `hapanel.operations.words`."""
     TimelineEntry.objects.create(
         operation=operation, at=at or timezone.now(), code=code, params=params
