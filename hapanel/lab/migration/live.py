@@ -187,7 +187,7 @@ class LiveMigration(Journey):
         downtime = await self._switch_over(copy)
         say = self.task.say
         elapsed = self.world.now() - self.memory_since
-        if elapsed >= 1:
+        if elapsed * self.speed >= 1:
             say(lines.average_speed(self.guest.memory, elapsed, downtime))
         say(f"migration completed, transferred {lines.render_bytes(copy.transferred)} VM-state")
         say("migration status: completed")
