@@ -120,7 +120,7 @@ def held(name: str) -> Iterator[Hold | None]:
 
 def take(name: str) -> Hold | None:
     """Take the lock `name` until `give_back`; None when somebody else holds it."""
-    hold = Hold(f"hapanel:lock:{name}", secrets.token_hex(8))
+    hold = Hold(_key(name), secrets.token_hex(8))
     if not connection().set(hold.key, hold.token, nx=True, px=int(LIFETIME_SECONDS * 1000)):
         return None
     _keeper.add(hold)
@@ -131,3 +131,12 @@ def give_back(hold: Hold) -> None:
     """Free a lock that was taken."""
     _keeper.remove(hold)
     hold.release()
+
+
+def is_held(name: str) -> bool:
+    """Whether somebody holds the lock `name` right now. Raises RedisError."""
+    return bool(connection().exists(_key(name)))
+
+
+def _key(name: str) -> str:
+    return f"hapanel:lock:{name}"

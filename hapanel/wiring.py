@@ -1,0 +1,130 @@
+"""The only place where the panel's rooms are plugged into the gateways that reach the network.
+
+A process keeps one gateway per cluster: threads share it, its kept connections and what it learned
+about addresses that do not answer. It is made anew when the cluster's connection settings change.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from hapanel.accounts.vault import VaultLocked, unseal
+from hapanel.gateways import http_probe
+from hapanel.gateways.proxmox.gateway import ProxmoxGateway
+from hapanel.gateways.proxmox.trust import fetch_certificate
+from hapanel.ports.cluster import ClusterGateway, Credentials, Endpoint, SeenCertificate
+from hapanel.ports.errors import SignInRefused
+from hapanel.ports.probe import Probe
+from nodes.models import Cluster
+from nodes.upstream import note_calls
+
+
+def endpoint_of(cluster: Cluster) -> Endpoint:
+    """How to reach a recorded cluster: the seeds first, then what was found in the cluster.
+
+    Raises SignInRefused when its secret cannot be read any more.
+    """
+    try:
+        secret = unseal(cluster.encrypted_secret)
+    except VaultLocked as locked:
+        raise SignInRefused(str(locked)) from locked
+    return Endpoint(
+        addresses=tuple(dict.fromkeys([*cluster.addresses, *cluster.found_addresses])),
+        credentials=Credentials(token_id=cluster.token_id, token_secret=secret),
+        ca_pem=cluster.ca_pem or None,
+        fingerprints=dict(cluster.fingerprints),
+    )
+
+
+def open_gateway(endpoint: Endpoint) -> ClusterGateway:
+    """A gateway of its own for `endpoint`; the caller closes it. Nothing is sent yet."""
+    return ProxmoxGateway(endpoint)
+
+
+def http_prober() -> Probe:
+    """What the help desk asks services with."""
+    return http_probe.probe
+
+
+@dataclass
+class _Kept:
+    """A cluster's gateway, the settings it was made from, the calls that were counted so far."""
+
+    settings: tuple[str, ...]
+    gateway: ProxmoxGateway
+    counted: int = 0
+
+
+class _Board:
+    """The gateways of this process by the cluster's primary key."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, _Kept] = {}
+        self._guard = threading.Lock()
+
+    def gateway(self, cluster: Cluster) -> ProxmoxGateway:
+        settings = _settings(cluster)
+        with self._guard:
+            kept = self._kept.get(cluster.pk)
+            if kept is not None and kept.settings == settings:
+                return kept.gateway
+            made = ProxmoxGateway(endpoint_of(cluster))
+            self._kept[cluster.pk] = _Kept(settings, made)
+        if kept is not None:
+            kept.gateway.close()
+        return made
+
+    def uncounted(self, cluster_id: int) -> int:
+        """The calls since the last time this was asked."""
+        with self._guard:
+            kept = self._kept.get(cluster_id)
+            if kept is None:
+                return 0
+            before, kept.counted = kept.counted, kept.gateway.calls
+            return kept.counted - before
+
+
+def _settings(cluster: Cluster) -> tuple[str, ...]:
+    """Everything a connection depends on; another value of it means another gateway."""
+    return (
+        repr(cluster.addresses),
+        repr(cluster.found_addresses),
+        cluster.ca_pem,
+        repr(sorted(cluster.fingerprints.items())),
+        cluster.token_id,
+        cluster.encrypted_secret,
+    )
+
+
+_board = _Board()
+
+
+@contextmanager
+def gateway_of(cluster: Cluster) -> Iterator[ClusterGateway]:
+    """The cluster's gateway for the block, whose calls are counted.
+
+    Raises SignInRefused when the secret cannot be read, and whatever the block raises.
+    """
+    try:
+        yield _board.gateway(cluster)
+    finally:
+        note_calls(cluster.pk, _board.uncounted(cluster.pk))
+
+
+class Wiring:
+    """Fulfils `hapanel.operations.doors.Doors`."""
+
+    def to_cluster(self, cluster: Cluster) -> ClusterGateway:
+        """The cluster's shared gateway; not to be closed. Raises SignInRefused."""
+        return _board.gateway(cluster)
+
+    def to_endpoint(self, endpoint: Endpoint) -> ClusterGateway:
+        """A gateway of a cluster that is only being tried; the caller closes it."""
+        return open_gateway(endpoint)
+
+    def certificate_of(self, address: str, ca_pem: str | None = None) -> SeenCertificate:
+        """The certificate that an address shows. Raises ValueError or Unreachable."""
+        return fetch_certificate(address, ca_pem=ca_pem)

@@ -1,0 +1,42 @@
+"""A worker probes services for a while when no follower is there to do it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hapanel import wiring
+from hapanel.helpdesk.desk import RecordedDesk
+from hapanel.helpdesk.prober import Prober
+from hapanel.live import leadership
+from hapanel.live.lock import Hold, give_back
+
+TURN_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+
+
+def stand_in() -> bool:
+    """Probe for half a minute or until a follower comes; whether this worker did so at all.
+
+    The verdicts are recorded, so the next turn goes on where this one ends. Raises RedisError.
+    """
+    hold = leadership.stand_in()
+    if hold is None:
+        return False
+    try:
+        asyncio.run(_probe(hold))
+    finally:
+        give_back(hold)
+    return True
+
+
+async def _probe(hold: Hold) -> None:
+    stop = asyncio.Event()
+    prober = asyncio.create_task(Prober(wiring.http_prober(), RecordedDesk()).run(stop))
+    loop = asyncio.get_running_loop()
+    end = loop.time() + TURN_SECONDS
+    while loop.time() < end and not hold.is_lost:
+        await asyncio.sleep(LOOK_SECONDS)
+        if await asyncio.to_thread(leadership.is_claimed):
+            break
+    stop.set()
+    await prober
