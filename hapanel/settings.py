@@ -142,6 +142,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_COUNT els
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "hapanel.web.pages.csrf_failure"
 
 # Ten wrong passwords for one account from one address lock that pair for a quarter of an hour: one
 # person's typing error at the help desk must not lock the others who share its address.

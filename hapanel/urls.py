@@ -11,3 +11,9 @@ urlpatterns = [
     path("", include("django_prometheus.urls")),
     path("api/v1/", include("hapanel.api.urls")),
 ]
+
+# What people see when something is refused, missing or broken.
+handler400 = "hapanel.web.pages.bad_request"
+handler403 = "hapanel.web.pages.permission_denied"
+handler404 = "hapanel.web.pages.page_not_found"
+handler500 = "hapanel.web.pages.server_error"

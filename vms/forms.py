@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from hapanel.operations.wishes import MigrationMode
+from hapanel.operations.wishes import MigrationMode, Resolution
 from hapanel.ui.forms import PanelForm
 from vms.selectors import GuestFilter
 
@@ -47,6 +47,13 @@ def wanted_sort(query: QueryDict) -> tuple[str, bool]:
     if name in SORTS or name in LOAD_SORTS:
         return name, value.startswith("-")
     return "vmid", False
+
+
+class SettleForm(PanelForm):
+    """What really happened to an operation that needs attention."""
+
+    how = forms.ChoiceField(choices=[(r.value, r.value) for r in Resolution])
+    upid = forms.CharField(required=False, max_length=200)
 
 
 class MigrationForm(PanelForm):

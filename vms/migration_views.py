@@ -1,11 +1,13 @@
-"""Migrating a guest: the dialog, the wish, the progress in the same place, and the list of moves."""
+"""Migrating a guest: dialog, wish and progress in one place, and the list of all moves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from hapanel.access import Permission, may
@@ -14,13 +16,14 @@ from hapanel.operations.asking import page_asker
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, rank_targets, request_migration
 from hapanel.operations.models import Kind, Operation
+from hapanel.operations.resolve import resolve
 from hapanel.operations.selectors import migrations_of
-from hapanel.operations.wishes import MigrationPlan, MigrationWish, TargetChoice
+from hapanel.operations.wishes import MigrationPlan, MigrationWish, Resolution, TargetChoice
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.ui.paging import page_of
 from nodes.selectors import cluster_named
-from vms.forms import MigrationForm
+from vms.forms import MigrationForm, SettleForm
 from vms.models import Guest
 from vms.views import guest_context
 
@@ -131,6 +134,23 @@ def cancel_migration(request: HttpRequest, operation_id: int) -> HttpResponse:
         return HttpResponseRedirect(operation.get_absolute_url())
     context = {"op": operation, "refusals": refusals, "may_cancel": True}
     return fragment(request, "web/operation.html", context, "operation-progress")
+
+
+@requires(Permission.MIGRATE_GUESTS)
+@require_POST
+def settle_migration(request: HttpRequest, operation_id: int) -> HttpResponse:
+    """A person says what became of a migration that needs attention."""
+    operation = get_object_or_404(Operation, pk=operation_id, kind=Kind.MIGRATE)
+    form = SettleForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseRedirect(operation.get_absolute_url())
+    told = form.cleaned_data
+    try:
+        resolve(operation, Resolution(told["how"]), page_asker(request), upid=told["upid"])
+    except Refused as refused:
+        for refusal in refused.refusals:
+            messages.error(request, f"{refusal.because(gettext)} {refusal.remedy(gettext)}")
+    return HttpResponseRedirect(operation.get_absolute_url())
 
 
 @requires(Permission.SEE_OPERATIONS)

@@ -110,7 +110,7 @@ def guest_counts(cluster: Cluster) -> GuestCounts:
 
 
 def measured_guests(cluster: Cluster, vmids: Iterable[int]) -> dict[int, GuestMetrics]:
-    """What these guests measure right now; empty when nothing is known, Redis being away included."""
+    """What these guests measure right now; empty when nothing is known or Redis is away."""
     figures = measured(cluster)
     if figures is None:
         return {}

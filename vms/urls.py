@@ -18,5 +18,10 @@ urlpatterns = [
         migration_views.cancel_migration,
         name="cancel-operation",
     ),
+    path(
+        "operations/<int:operation_id>/settle/",
+        migration_views.settle_migration,
+        name="settle-operation",
+    ),
     path("clusters/<str:cluster>/ha/", views.ha, name="ha"),
 ]

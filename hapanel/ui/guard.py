@@ -24,7 +24,7 @@ def requires(permission: Permission) -> Callable[[_View[_P]], _View[_P]]:
 
     def guard(view: _View[_P]) -> _View[_P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             if not may(request.user, permission):

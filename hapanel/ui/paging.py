@@ -1,4 +1,4 @@
-"""Pages of long lists, cheap at any length: one row more than a page says whether there is a next."""
+"""Pages of long lists: one row more than a page holds says whether there is a next one."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ from hapanel.web.asker import page_actor
 from hapanel.web.forms import ClusterForm
 from hapanel.web.privileges import (
     FINGERPRINT_COMMAND,
-    OPERATE_COMMANDS,
-    WATCH_COMMANDS,
     missing_of,
+    operate_commands,
+    watch_commands,
 )
 from nodes.models import Cluster
 from nodes.selectors import cluster_named
@@ -83,8 +83,8 @@ def add_cluster(request: HttpRequest) -> HttpResponse:
             return redirect(operation)
     context = {
         "form": form,
-        "watch_commands": "\n".join(WATCH_COMMANDS),
-        "operate_commands": "\n".join(OPERATE_COMMANDS),
+        "watch_commands": "\n".join(watch_commands()),
+        "operate_commands": "\n".join(operate_commands()),
         "fingerprint_command": FINGERPRINT_COMMAND,
         **SETTINGS,
     }
@@ -112,7 +112,7 @@ def _tried(request: HttpRequest) -> dict[str, Any]:
     if earlier is None:
         return {}
     asked = earlier.params
-    seen = ((earlier.outcome or {}).get("params") or {}).get("fingerprint", "")
+    seen = ((earlier.outcome or {}).get("params") or {}).get("seen", "")
     return {
         "name": asked.get("name", ""),
         "addresses": "\n".join(asked.get("addresses", [])),

@@ -21,6 +21,7 @@ from hapanel.ui.words import unit_names
 from hapanel.web.tasks import TaskDrawer, drawer
 from hapanel.web.tree import Place, TreeCluster, tree
 from nodes.models import Cluster
+from vms.models import Guest
 
 
 class Frame:
@@ -71,7 +72,7 @@ class Frame:
     def next_theme_name(self) -> str:
         return str(Theme(self.next_theme).label)
 
-    # ---- Person --------------------------------------------------------------------------------
+    # ---- Person ------------------------------------------------------------------------------
 
     @property
     def role_name(self) -> str:
@@ -93,7 +94,7 @@ class Frame:
     def may_migrate(self) -> bool:
         return self._may(Permission.MIGRATE_GUESTS)
 
-    # ---- Clusters, tree, tasks --------------------------------------------------------------------
+    # ---- Clusters, tree, tasks ---------------------------------------------------------------
 
     @cached_property
     def place(self) -> Place:
@@ -106,9 +107,11 @@ class Frame:
             except Resolver404:
                 match = None
         kwargs = match.kwargs if match else {}
-        name = kwargs.get("cluster", "")
-        vmid = kwargs.get("vmid")
-        return Place(name, kwargs.get("node", ""), int(vmid) if vmid else None)
+        name, node, vmid = kwargs.get("cluster", ""), kwargs.get("node", ""), kwargs.get("vmid")
+        if vmid is None:
+            return Place(name, node)
+        at = Guest.objects.filter(cluster__name=name, vmid=vmid).values_list("node", flat=True)
+        return Place(name, at.first() or "", vmid)
 
     @cached_property
     def clusters(self) -> list[Cluster]:

@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404, render
 
 from hapanel.access import Permission, may
 from hapanel.audit.models import Entry
-from hapanel.operations.models import HOLDING_STATES, Kind, Operation, State
+from hapanel.operations.models import HOLDING_STATES, Kind, Operation, State, TimelineEntry
+from hapanel.operations.words import timeline_text
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.ui.paging import page_of
@@ -60,10 +61,14 @@ def operation(request: HttpRequest, operation_id: int) -> HttpResponse:
         "cluster": found.cluster if found.kind == Kind.MIGRATE else None,
         "section": "operations",
         "may_cancel": may(request.user, Permission.MIGRATE_GUESTS),
-        "timeline": [(entry, entry.code) for entry in found.timeline.all()],
+        "timeline": _told(found),
         "log": found.log_lines.order_by("n"),
     }
     return fragment(request, "web/operation.html", context, "operation-progress", "operation-log")
+
+
+def _told(operation: Operation) -> list[tuple[TimelineEntry, str]]:
+    return [(e, timeline_text(e.code, e.params)) for e in operation.timeline.all()]
 
 
 @requires(Permission.SEE_AUDIT)

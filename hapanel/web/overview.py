@@ -14,8 +14,6 @@ from hapanel.observe.event_words import sentence
 from hapanel.operations.selectors import moving_vmids, open_operations
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
-from hapanel.ui.states import Shown
-from hapanel.web.tree import cluster_shown
 from nodes.metrics import NodeMetrics
 from nodes.models import Cluster, Node
 from nodes.selectors import cluster_named, last_events, measured, nodes_of, verdict_of
@@ -39,7 +37,6 @@ class ClusterLine:
     """A cluster in the list of clusters."""
 
     cluster: Cluster
-    shown: Shown
     verdict: Verdict
     nodes: list[Node]
     counts: GuestCounts
@@ -54,7 +51,7 @@ class Risks:
 
 
 @requires(Permission.SEE_CLUSTERS)
-def home(request: HttpRequest) -> HttpResponse:
+def home(_request: HttpRequest) -> HttpResponse:
     """Straight to the only cluster; a list when there are several; an invitation when none."""
     names = list(Cluster.objects.values_list("name", flat=True)[:2])
     if len(names) == 1:
@@ -76,13 +73,7 @@ def clusters(request: HttpRequest) -> HttpResponse:
 
 def _line(cluster: Cluster) -> ClusterLine:
     nodes = nodes_of(cluster)
-    return ClusterLine(
-        cluster,
-        cluster_shown(cluster, [node.status for node in nodes]),
-        verdict_of(cluster, nodes),
-        nodes,
-        guest_counts(cluster),
-    )
+    return ClusterLine(cluster, verdict_of(cluster, nodes), nodes, guest_counts(cluster))
 
 
 @requires(Permission.SEE_CLUSTERS)

@@ -1,20 +1,11 @@
-"""What the panel's token needs, the commands that give it, and what does not work without it."""
+"""The commands that make a token for the panel, from what the panel needs of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
-
-WITHOUT: dict[str, Promise] = {
-    "Sys.Audit": _("Votes, QDevice, HA and other people’s tasks are not seen."),
-    "VM.Audit": _("Guests are not seen."),
-    "Datastore.Audit": _("Storages are not seen, so local disks are noticed only by Proxmox."),
-    "VM.Migrate": _("Nothing can be migrated."),
-    "Sys.Modify": _("A migration that the HA manager runs cannot be cancelled from here."),
-}
+from hapanel.operations.privileges import NEEDS
+from hapanel.operations.words import without_privilege
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +18,31 @@ class Missing:
 
 def missing_of(privileges: list[str]) -> list[Missing]:
     """The missing privileges with their effects, in the reader's language."""
-    other = gettext("Some answers of Proxmox stay empty.")
-    return [Missing(name, str(WITHOUT.get(name, other))) for name in privileges]
+    return [Missing(name, without_privilege(name)) for name in privileges]
 
 
-# pveum(1). The token has no privileges of its own (--privsep 0): it is its user's, and the user
-# exists for the panel alone.
-WATCH_COMMANDS = (
-    "pveum user add panel@pve --comment 'HA Panel'",
-    "pveum acl modify / --users panel@pve --roles PVEAuditor",
-    "pveum user token add panel@pve watch --privsep 0",
-)
-OPERATE_COMMANDS = (
-    "pveum role add HAPanel --privs 'Sys.Audit VM.Audit Datastore.Audit VM.Migrate Sys.Modify'",
-    "pveum user add panel@pve --comment 'HA Panel'",
-    "pveum acl modify / --users panel@pve --roles HAPanel",
-    "pveum user token add panel@pve operate --privsep 0",
-)
-FINGERPRINT_COMMAND = "pvenode cert info --output-format yaml | grep -e filename -e fingerprint"
+def watch_commands() -> list[str]:
+    """pveum(1) commands for a token that sees and changes nothing.
+
+    The token has no privileges of its own (--privsep 0): it has its user's, and that user exists
+    for the panel alone.
+    """
+    return [
+        "pveum user add panel@pve --comment 'HA Panel'",
+        "pveum acl modify / --users panel@pve --roles PVEAuditor",
+        "pveum user token add panel@pve watch --privsep 0",
+    ]
+
+
+def operate_commands() -> list[str]:
+    """The same for a token that may migrate, with exactly the privileges that the panel uses."""
+    privileges = " ".join(dict.fromkeys(need.privilege for need in NEEDS))
+    return [
+        f"pveum role add HAPanel --privs '{privileges}'",
+        "pveum user add panel@pve --comment 'HA Panel'",
+        "pveum acl modify / --users panel@pve --roles HAPanel",
+        "pveum user token add panel@pve operate --privsep 0",
+    ]
+
+
+FINGERPRINT_COMMAND = "openssl x509 -noout -fingerprint -sha256 -in /etc/pve/local/pve-ssl.pem"

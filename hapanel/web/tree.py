@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from django.db.models import Count, Q, QuerySet
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
+from hapanel.ha.verdict import Level, Verdict
 from hapanel.operations.models import OPEN_STATES, Operation
 from hapanel.ui.states import Shown, guest_shown, node_shown
 from nodes.models import Cluster, Node
+from nodes.selectors import verdict_of
 from vms.models import Guest
 
 # A node opens by itself in a cluster of up to this many guests; larger ones are opened by hand.
@@ -28,6 +30,11 @@ class Place:
     cluster: str = ""
     node: str = ""
     vmid: int | None = None
+
+    @property
+    def opens(self) -> str:
+        """The branch that is open because the reader stands on a leaf of it."""
+        return f"{self.cluster}/{self.node}" if self.vmid is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def read_toggles(cookie: str) -> dict[str, bool]:
 def tree(
     clusters: Sequence[Cluster], place: Place, toggled: str, query: str = ""
 ) -> list[TreeCluster]:
-    """All clusters with their nodes, guests where a branch is open; with `query` what matches it."""
+    """All clusters and nodes, guests where a branch is open; with `query` what matches it."""
     toggles = read_toggles(toggled)
     nodes = _nodes_by_cluster(clusters)
     counts = _guest_counts(clusters)
@@ -120,10 +127,11 @@ def _branch(
     is_small = total <= SMALL_CLUSTER
     stale = cluster.is_stale()
     is_current = cluster.name == place.cluster
+    opens_alone = is_small and not place.cluster
     branch = TreeCluster(
         name=cluster.name,
-        shown=cluster_shown(cluster, [node.status for node in nodes]),
-        is_open=bool(query) or toggles.get(cluster.name, is_current or is_small),
+        shown=verdict_shown(verdict_of(cluster, nodes)),
+        is_open=bool(query) or toggles.get(cluster.name, is_current or opens_alone),
         is_here=is_current and not place.node and place.vmid is None,
     )
     for node in nodes:
@@ -133,30 +141,29 @@ def _branch(
                 name=node.name,
                 key=key,
                 shown=node_shown(node.status, stale=stale),
-                is_open=bool(query) or toggles.get(key, is_small),
-                is_here=is_current and node.name == place.node,
+                is_open=bool(query) or toggles.get(key, is_small or key == place.opens),
+                is_here=is_current and place.vmid is None and node.name == place.node,
                 guest_count=counts.get((cluster.pk, node.name), 0),
             )
         )
     return branch
 
 
-def cluster_shown(cluster: Cluster, node_statuses: Iterable[str]) -> Shown:
-    """A cluster in one mark: not seen, not quorate, a node missing, or well."""
-    from_nodes = set(node_statuses)
-    if cluster.is_stale():
-        return node_shown("unknown")
-    if cluster.quorate is False:
-        return Shown("danger", gettext("no quorum"))
-    if from_nodes & {"offline", "unknown", "fence"}:
-        return Shown("warn", gettext("a node is missing"))
-    return Shown("ok", gettext("works"))
+def verdict_shown(verdict: Verdict) -> Shown:
+    """A cluster in one mark: as bad as its verdict is."""
+    words = {
+        Level.OK: gettext("would survive a loss"),
+        Level.WARN: gettext("at risk"),
+        Level.DANGER: gettext("no quorum"),
+        Level.UNKNOWN: pgettext("a node or guest", "not seen"),
+    }
+    return Shown(verdict.level.value, words[verdict.level])
 
 
 def _fill(
     clusters: Sequence[Cluster],
     branches: Sequence[TreeCluster],
-    moving: set[tuple[int | None, int | None]],
+    moving: Collection[tuple[int | None, int | None]],
     place: Place,
     query: str,
 ) -> None:

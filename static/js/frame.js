@@ -134,5 +134,6 @@ document.addEventListener("htmx:sendError", (event) => {
   if (event.detail.requestConfig.triggeringEvent?.type !== "refresh") toast(document.body.dataset.silent);
 });
 
+find("#tree [aria-current]")?.scrollIntoView({ block: "nearest" });
 /* The current tab of a long row of tabs is in sight on a phone. */
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

@@ -7,7 +7,7 @@
    A hint {cluster, kind, key} says only that something changed; the part asks for itself, so that
    permissions stay in one place on the server. */
 
-const LEAST_GAP = 1000; // ms between two fetches of one part
+const LEAST_GAP = 1000; // ms between two fetches of one part; data-live-gap sets another
 const JITTER = 150; // ms, so that many browsers do not ask in the same instant
 const POLL_FIRST = 2000;
 const POLL_MOST = 30000;
@@ -42,7 +42,8 @@ function refresh(element) {
   parts.set(element.id, part);
   if (part.busy) { part.again = true; return; }
   if (part.timer) return;
-  const wait = Math.max(0, part.last + LEAST_GAP - Date.now()) + Math.random() * JITTER;
+  const gap = Number(element.dataset.liveGap) || LEAST_GAP;
+  const wait = Math.max(0, part.last + gap - Date.now()) + Math.random() * JITTER;
   part.timer = setTimeout(() => {
     part.timer = 0;
     const current = document.getElementById(element.id);
@@ -65,7 +66,8 @@ document.addEventListener("htmx:afterRequest", (event) => {
 });
 
 function hear(hint) {
-  if (hint.kind === "seen") { seen(hint.cluster); return; }
+  // Figures are replaced by each round of observation, so they say that the cluster was seen.
+  if (hint.kind === "metrics") seen(hint.cluster);
   liveParts().forEach((element) => { if (depends(element, hint)) refresh(element); });
 }
 
@@ -171,8 +173,16 @@ function tick() {
   });
   document.querySelectorAll("[data-observed-at][data-stale-after]").forEach((element) => {
     const age = (moment - Date.parse(element.dataset.observedAt)) / 1000;
-    element.classList.toggle("is-stale", age > Number(element.dataset.staleAfter));
+    const limit = Number(element.dataset.staleAfter);
+    element.classList.toggle("is-stale", age > limit);
+    if (age > limit * 0.8) confirm(element, limit);
   });
+}
+
+/* Before a part greys it asks once more: maybe it was seen and only this page was not told. */
+function confirm(element, limit) {
+  const part = element.matches("[data-live][hx-get]") && (parts.get(element.id) || { last: 0 });
+  if (part && Date.now() - part.last > limit * 1000) refresh(element);
 }
 
 setInterval(tick, 1000);
