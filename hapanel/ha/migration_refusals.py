@@ -54,7 +54,7 @@ CLUSTER_NOT_SEEN = refusal_kind(
 )
 NO_QUORUM = refusal_kind(
     "no-quorum",
-    _("%(cluster)s has no quorum, so it takes no change. %(said)s"),
+    _("%(cluster)s has no quorum, so it takes no change."),
     _("Bring back nodes or the QDevice until the cluster has the majority of its votes."),
 )
 WATCH_ONLY = refusal_kind(

@@ -70,7 +70,7 @@ def _panel_may(facts: MoveFacts) -> Findings:
 def _quorum(facts: MoveFacts) -> Findings:
     cluster = facts.cluster
     if cluster.quorate is False:
-        yield Finding(no.NO_QUORUM(cluster=cluster.name, said=cluster.quorum_text))
+        yield Finding(no.NO_QUORUM(cluster=cluster.name))
     elif cluster.quorate is None:
         yield Finding(no.QUORUM_UNKNOWN(cluster=cluster.name), hinders=False)
 
