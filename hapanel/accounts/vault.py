@@ -39,3 +39,12 @@ def unseal(sealed: str) -> str:
         raise VaultLocked(
             "a stored secret was encrypted with a key that is not in HAPANEL_ENCRYPTION_KEYS"
         ) from None
+
+
+def is_sealed_by_first_key(sealed: str) -> bool:
+    """Whether the first key alone opens it, so that the other keys may be taken away."""
+    try:
+        _fernet(tuple(settings.ENCRYPTION_KEYS[:1])).decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True

@@ -226,6 +226,9 @@ class GuestConfig(Struct, frozen=True, kw_only=True):
     passthrough: tuple[str, ...] = ()
     onboot: bool = False
     digest: str | None = None
+    # What tells which machine it is, from inside as well: network cards and the SMBIOS UUID.
+    macs: tuple[str, ...] = ()
+    smbios_uuid: str | None = None
 
 
 class MigratePreconditions(Struct, frozen=True, kw_only=True):
