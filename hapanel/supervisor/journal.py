@@ -8,7 +8,8 @@ from pathlib import Path
 
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 SHOWN_PER_LOOK = 5
-_WORTH_SHOWING = re.compile(rb"\b(?:ERROR|CRITICAL|Traceback|Error:|Refused)\b")
+# Log lines of these levels, and the last line of a traceback.
+_WORTH_SHOWING = re.compile(rb"\b(?:ERROR|CRITICAL)\b|^[\w.]+(?:Error|Exception|Refused)\b")
 
 
 class Journal:
