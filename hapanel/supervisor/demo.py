@@ -71,6 +71,7 @@ class Demo:
         seed = programs.manage("seed", "seed_demo", "--ready", str(self._ready_line))
         self._running.start(seed)
         self._running.finish("seed")
+        self._publish()
         self._running.start(*programs.serving(self._options.host, self._port))
 
     def _start_postgres(self) -> None:
@@ -153,7 +154,7 @@ class Demo:
             "lab": lab,
         }
 
-    def publish(self) -> None:
+    def _publish(self) -> None:
         """Leave in var/ what other commands of ./panel need: tokens and the demo's settings."""
         tokens = (self._home / "demo-tokens.json").read_text()
         _write_private(self._options.var / "demo-tokens.json", tokens)
