@@ -17,7 +17,7 @@ from tests.contract.lab_process import LabProcess, eventually, running
 SPEED = 120
 MIGRATE_100 = "/nodes/{}/qemu/100/migrate"
 LINE = re.compile(
-    r"\S+ \S+ migration active, transferred (\S+) GiB of 8\.0 GiB VM-state, (\S+) (MiB|GiB)/s"
+    r"\S+ \S+ migration active, transferred (\S+ [MG]iB) of 8\.0 GiB VM-state, (\S+ [MG]iB)/s"
 )
 WHOLE_LOG = [
     r"conntrack state migration not supported or disabled, active connections might get dropped",
@@ -105,7 +105,7 @@ def test_the_link_shows_in_the_rate_and_a_stop_leaves_the_guest_where_it_was(
     home.ctl("slow-link", "master", "slave", "30")
     upid = migrate(home)
     eventually(lambda: len(rates(home, upid)) >= 2)
-    sent = [float(step[1]) * 1024 for step in map(LINE.match, home.log_of(upid)) if step]
+    sent = [mebibytes(step[1]) for step in map(LINE.match, home.log_of(upid)) if step]
     assert sent[1] - sent[0] == pytest.approx(rates(home, upid)[0], rel=0.15)
     home.ctl("slow-link", "master", "slave", "12")
     time.sleep(1.3)
@@ -125,9 +125,13 @@ def test_the_link_shows_in_the_rate_and_a_stop_leaves_the_guest_where_it_was(
 
 def rates(lab: LabProcess, upid: str) -> list[float]:
     """Rates of the progress lines in MiB/s."""
-    found = [LINE.match(line) for line in lab.log_of(upid)]
-    scale = {"MiB": 1.0, "GiB": 1024.0}
-    return [float(match[2]) * scale[match[3]] for match in found if match]
+    return [mebibytes(match[2]) for match in map(LINE.match, lab.log_of(upid)) if match]
+
+
+def mebibytes(text: str) -> float:
+    """`1.5 GiB` -> 1536."""
+    number, unit = text.split()
+    return float(number) * {"MiB": 1.0, "GiB": 1024.0}[unit]
 
 
 @pytest.mark.parametrize("milliseconds", [337])

@@ -204,11 +204,14 @@ class LiveMigration(Journey):
         was = self.guest.state
         self.guest.state = RunState.PAUSED
         self.world.changed()
-        await self.world.clock.pause(downtime / 1000)
-        copy.switch_over()
-        self.guest.state = was
-        self.guest.runs_on = self.order.target
-        self.world.changed()
+        try:
+            await self.world.clock.pause(downtime / 1000)
+            copy.switch_over()
+            self.guest.runs_on = self.order.target
+        finally:
+            if self.guest.is_running:
+                self.guest.state = was
+            self.world.changed()
         return downtime
 
     async def _shielded(self, rest: Coroutine[Any, Any, None]) -> None:
