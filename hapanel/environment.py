@@ -54,7 +54,7 @@ class Environment:
         value = self._read(name)
         if value is None or value == "":
             return default
-        if not value.isdigit() or int(value) < least:
+        if not (value.isascii() and value.isdigit()) or int(value) < least:
             raise SettingRefused(
                 name, f"{value!r} will not do.", f"Use a whole number from {least} on."
             )
