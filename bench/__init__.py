@@ -1,0 +1,1 @@
+"""`./panel bench`: what the panel costs, as ratios to what the same work costs without it."""
