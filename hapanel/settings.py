@@ -236,6 +236,10 @@ LOGGING = {
         "proxmoxer": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
         "django.request": {"level": "ERROR"},
+        # Two lines for each of several tasks a second say nothing; failures are still told.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }
 

@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
+from hapanel.api import health
+
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("", include("hapanel.web.urls")),
     path("", include("nodes.urls")),
     path("", include("vms.urls")),

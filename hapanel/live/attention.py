@@ -9,14 +9,14 @@ from __future__ import annotations
 from hapanel.live.stream import connection
 
 WATCHED_FOR_SECONDS = 20
-_KEY = "hapanel:watched"
+WATCHED_KEY = "hapanel:watched"
 
 
 def note_watcher() -> None:
     """Say that somebody looks right now. Raises RedisError when Redis does not answer."""
-    connection().set(_KEY, 1, ex=WATCHED_FOR_SECONDS)
+    connection().set(WATCHED_KEY, 1, ex=WATCHED_FOR_SECONDS)
 
 
 def is_watched() -> bool:
     """Whether anybody looked within the last seconds."""
-    return bool(connection().exists(_KEY))
+    return bool(connection().exists(WATCHED_KEY))

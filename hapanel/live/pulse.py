@@ -15,7 +15,9 @@ from typing import cast
 from hapanel.live.stream import connection
 
 _SIGNS = "hapanel:pulse"
-_SEEN = "hapanel:seen"
+SEEN_KEY = "hapanel:seen"
+# redbeat renews it, see hapanel/celery.py.
+_BEAT_LOCK = "hapanel:beat::lock"
 # Signs come every 2 s; beat or worker may be started again in between.
 ALIVE_SECONDS = 12.0
 
@@ -40,7 +42,12 @@ def last_sign(part: Part) -> datetime | None:
 
 
 def is_alive(part: Part) -> bool:
-    """Whether `part` gave a sign within the last seconds. Raises RedisError."""
+    """Whether `part` gave a sign within the last seconds. Raises RedisError.
+
+    Beat's sign passes through a worker; without one, beat's own lock says that it lives.
+    """
+    if part is Part.BEAT and connection().exists(_BEAT_LOCK):
+        return True
     sign = last_sign(part)
     return sign is not None and time.time() - sign.timestamp() < ALIVE_SECONDS
 
@@ -52,15 +59,15 @@ def redis_answers() -> bool:
 
 def note_seen(cluster: str, at: datetime) -> None:
     """Note when the cluster gave its last good answer: the beat of the pages' age display."""
-    connection().hset(_SEEN, cluster, at.isoformat())
+    connection().hset(SEEN_KEY, cluster, at.isoformat())
 
 
 def forget_seen(cluster: str) -> None:
     """Forget a cluster that was removed."""
-    connection().hdel(_SEEN, cluster)
+    connection().hdel(SEEN_KEY, cluster)
 
 
 def all_seen() -> Mapping[str, str]:
     """Cluster name -> time (ISO 8601) of its last good answer."""
-    found = cast("dict[bytes, bytes]", connection().hgetall(_SEEN))
+    found = cast("dict[bytes, bytes]", connection().hgetall(SEEN_KEY))
     return {key.decode(): value.decode() for key, value in found.items()}
