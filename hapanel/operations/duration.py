@@ -20,6 +20,8 @@ ASSUMED_RATE = 112 * 1024**2
 # beside the transfer, and what the HA manager's rounds of ten seconds add before and after it.
 OVERHEAD = {MigrationMode.ONLINE: 8.0, MigrationMode.RESTART: 12.0, MigrationMode.OFFLINE: 4.0}
 SHUTDOWN = 15.0
+# Pages that the guest changes during the transfer are sent again.
+SENT_AGAIN = 1.15
 HA_ROUNDS = 20.0
 
 FROM_THIS_GUEST = refusal_kind(
@@ -89,7 +91,8 @@ def forecast(
         return Forecast(fixed / time_scale, FROM_TYPICAL_RESTART())
     rate = _measured_rate(past, time_scale)
     if rate is None:
-        seconds = (fixed + size / ASSUMED_RATE) / time_scale
+        sent = size * (SENT_AGAIN if mode is MigrationMode.ONLINE else 1.0)
+        seconds = (fixed + sent / ASSUMED_RATE) / time_scale
         return Forecast(seconds, FROM_ASSUMED_LINK(size=format_bytes(size)))
     seconds = (fixed + size / rate) / time_scale
     because = FROM_THIS_CLUSTER(size=format_bytes(size), rate=format_bytes(rate))

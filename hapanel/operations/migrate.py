@@ -172,9 +172,11 @@ def _forecast(
 
 
 def _bytes_to_move(guest: Guest, facts: MoveFacts, mode: MigrationMode) -> int | None:
-    """The memory of a running machine, and local disks that go along."""
-    live = mode is MigrationMode.ONLINE
-    memory = (facts.guest.used_memory or facts.guest.maxmem or 0) if live else 0
+    """The memory of a running machine, and local disks that go along.
+
+    All of its memory: what the guest calls free holds its caches, which move as well.
+    """
+    memory = (facts.guest.maxmem or 0) if mode is MigrationMode.ONLINE else 0
     shared = {s.storage: s.shared for s in facts.storages if s.node == guest.node}
     disks = sum(
         disk.size or 0

@@ -22,7 +22,7 @@ from hapanel.ports.cluster import ClusterGateway, GuestState, Task
 from hapanel.ports.migration_progress import MigrationProgress
 from vms.models import Guest
 
-LOOK_EVERY = 1.0
+LOOK_EVERY = 0.8
 # After an HA move the manager says `(node, starting)` for one round of ten seconds.
 SETTLES_WITHIN = 120.0
 SETTLE_MARGIN = 20.0

@@ -18,7 +18,8 @@ from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.cluster import ClusterGateway, Task, TaskLog
 from hapanel.ports.migration_progress import MigrationProgress
 
-LOOK_EVERY = 1.0
+# Under a second, so that a worker waits for it by itself and not for the next sweep.
+LOOK_EVERY = 0.8
 # The HA manager reads its queue every ten seconds, the node's agent acts within ten more; after a
 # minute without a sign it has silently refused (pve-ha-manager: CRM.pm, LRM.pm). On top comes what
 # does not shrink with a lab's speed.
@@ -153,7 +154,7 @@ def following(work: Work) -> None:
         gained += _read_log(operation, gateway, upid, start=operation.log_lines_seen + len(gained))
         progress = progress_of(operation, gained)
     notes = [*_phase_notes(operation, progress), *stopping.notes]
-    changes = {**_figures(work, progress), **_kept(work, progress, gained), **stopping.changes}
+    changes = {**_figures(progress), **_kept(work, progress, gained), **stopping.changes}
     _keep_lines(gained)
     if task is None or task.running:
         work.commit(*notes, look_in=LOOK_EVERY, **changes)
@@ -189,7 +190,7 @@ def progress_of(operation: Operation, gained: list[LogLine]) -> MigrationProgres
     return so_far.after([*kept, *(line.text for line in gained)])
 
 
-def _figures(work: Work, progress: MigrationProgress) -> dict[str, Any]:
+def _figures(progress: MigrationProgress) -> dict[str, Any]:
     """What pages show of the progress; the percent reaches 100 only with the guest's arrival."""
     percent = progress.percent
     return {
@@ -198,14 +199,14 @@ def _figures(work: Work, progress: MigrationProgress) -> dict[str, Any]:
         "total_bytes": progress.total_bytes,
         "rate": progress.rate,
         "dirty_rate": progress.memory.dirty_rate if progress.memory else None,
-        "eta_seconds": _remaining(work, progress),
+        "eta_seconds": _remaining(progress),
         "downtime_ms": progress.downtime_ms,
     }
 
 
-def _remaining(work: Work, progress: MigrationProgress) -> float | None:
-    """Seconds on the wall until the rest is over, slowed down by what the guest changes meanwhile;
-    None while it changes more than the link carries."""
+def _remaining(progress: MigrationProgress) -> float | None:
+    """Seconds until the rest is over, slowed down by what the guest changes meanwhile; None while
+    it changes more than the link carries. The log's rate is on the wall's clock in a lab, too."""
     seconds = progress.eta_seconds
     memory = progress.memory
     if seconds is None:
@@ -215,7 +216,7 @@ def _remaining(work: Work, progress: MigrationProgress) -> float | None:
         if net <= 0:
             return None
         seconds *= progress.rate / net
-    return round(work.scaled(seconds), 1)
+    return round(seconds, 1)
 
 
 def _kept(work: Work, progress: MigrationProgress, gained: list[LogLine]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hapanel.ha.migration_facts import MigrationMode
-from hapanel.operations.duration import ASSUMED_RATE, HA_ROUNDS, OVERHEAD, PastMove, forecast
+from hapanel.operations.duration import ASSUMED_RATE, HA_ROUNDS, OVERHEAD, SENT_AGAIN, PastMove, forecast
 
 GIB = 1024**3
 ONLINE = MigrationMode.ONLINE
@@ -25,7 +25,7 @@ def test_without_a_past_the_link_is_assumed_and_said_so() -> None:
     found = forecast(ONLINE, size=2 * GIB, is_under_ha=False, past=[])
     assert found is not None
     assert found.because.code == "forecast-from-assumed-link"
-    assert found.seconds == pytest.approx(OVERHEAD[ONLINE] + 2 * GIB / ASSUMED_RATE)
+    assert found.seconds == pytest.approx(OVERHEAD[ONLINE] + 2 * GIB * SENT_AGAIN / ASSUMED_RATE)
 
 
 def test_the_ha_manager_s_rounds_come_on_top() -> None:
