@@ -141,7 +141,7 @@ def membership(body: bytes) -> Membership:
         cluster_name=cluster.name if cluster else None,
         quorate=cluster.quorate if cluster else None,
         version=cluster.version if cluster else None,
-        nodes=tuple(_member(row) for row in members),
+        nodes=tuple(sorted(map(_member, members), key=_by_id)),
         local_node=next((row.name for row in members if row.local), None),
     )
 
@@ -167,11 +167,17 @@ class _Votes(Wire, frozen=True, kw_only=True):
 
 def votes(body: bytes) -> tuple[NodeVotes, ...]:
     """The votes that corosync's configuration gives each node; 1 when it names none."""
-    return tuple(
+    found = (
         NodeVotes(name=name, node_id=row.nodeid, votes=row.quorum_votes)
         for row in rows(body, _Votes)
         if (name := row.name or row.node)
     )
+    return tuple(sorted(found, key=_by_id))
+
+
+def _by_id(node: NodeState | NodeVotes) -> tuple[int, str]:
+    """Proxmox gives nodes in another order each time; people want them in the same one."""
+    return (node.node_id or 0, node.name)
 
 
 class _JoinNode(Wire, frozen=True, kw_only=True):

@@ -149,9 +149,9 @@ def ha_rules(body: bytes) -> tuple[HaRule, ...]:
 
 def _flat(errors: Any) -> str | None:
     """What makes a rule infeasible, as one text: Proxmox nests lists in objects."""
+    if not errors:
+        return None
     match errors:
-        case None | "" | [] | {}:
-            return None
         case dict():
             parts = [f"{name}: {_flat(text)}" for name, text in errors.items()]
             return "; ".join(parts)
