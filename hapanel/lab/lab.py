@@ -5,7 +5,6 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from hapanel.lab.api import access, cluster_wide, guest_migration, guests, ha, nodes, tasks
 from hapanel.lab.auth.accounts import ROOT
 from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
@@ -21,7 +20,6 @@ from hapanel.lab.server import NodeApi
 from hapanel.lab.world import Power
 
 API_PORT = 8006
-AREAS = (access, cluster_wide, guest_migration, guests, ha, nodes, tasks)
 OPERATE_ROLE = "HAPanelOperate"
 OPERATE_PRIVILEGES = frozenset(
     (

@@ -1,11 +1,10 @@
 """Who sees whom, and who has quorum: corosync, as far as its clients notice.
 
-Times are those of ../facts paper-runs: a lost node is noticed after 7 s, a returned one 4 s
+Times are those of recorded runs: a lost node is noticed after 7 s, a returned one 4 s
 after its corosync runs.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hapanel.lab.links import Network
@@ -13,6 +12,8 @@ from hapanel.lab.world import Node, World
 
 LOSS_SECONDS = 7.0
 JOIN_SECONDS = 4.0
+DOUBT_AFTER_SECONDS = 5.0
+DOUBT_SECONDS = 2.0
 
 
 @dataclass
@@ -22,6 +23,7 @@ class QDevice:
     host: str
     is_connected: bool = True
     votes: int = 1
+    is_deciding: bool = False
 
 
 class Membership:
@@ -32,14 +34,8 @@ class Membership:
         self.qdevice = qdevice
         self.seen: dict[str, frozenset[str]] = {}
         self.lost_at: dict[tuple[str, str], float] = {}
-        self.quorate_since: dict[str, float | None] = {}
         self._settling: set[asyncio.Task[None]] = set()
-        self._watchers: list[Callable[[], None]] = []
         self.settle()
-
-    def on_settled(self, watcher: Callable[[], None]) -> None:
-        """Calls `watcher` when membership or quorum was taken over."""
-        self._watchers.append(watcher)
 
     @property
     def expected_votes(self) -> int:
@@ -65,23 +61,27 @@ class Membership:
     async def _settle_after(self, delay: float) -> None:
         await self._world.clock.pass_time(delay)
         self.settle()
+        if delay == LOSS_SECONDS and self.qdevice and self.qdevice.is_connected:
+            await self._doubt(self.qdevice)
+
+    async def _doubt(self, device: QDevice) -> None:
+        """Twelve seconds after a loss the QDevice's vote is missing for two (recorded)."""
+        await self._world.clock.pass_time(DOUBT_AFTER_SECONDS)
+        device.is_deciding = True
+        await self._world.clock.pass_time(DOUBT_SECONDS)
+        device.is_deciding = False
 
     def settle(self) -> None:
         """Each living node takes over the members it can really reach."""
-        now = self._world.now()
+        heard_last = self._world.now() - self._world.clock.shortened(LOSS_SECONDS)
         for name, node in self._world.nodes.items():
             members = self._truth(node)
             for other in self._world.nodes:
                 if other in members:
                     self.lost_at.pop((name, other), None)
                 else:
-                    self.lost_at.setdefault((name, other), now)
+                    self.lost_at.setdefault((name, other), heard_last)
             self.seen[name] = members
-        for name in self._world.nodes:
-            before = self.quorate_since.get(name)
-            self.quorate_since[name] = (before or now) if self.is_quorate(name) else None
-        for watcher in self._watchers:
-            watcher()
 
     def _truth(self, node: Node) -> frozenset[str]:
         if not node.is_on:
@@ -103,7 +103,8 @@ class Membership:
         side = self.seen[viewer]
         votes = sum(self._world.nodes[name].votes for name in side)
         device = self.qdevice
-        if device and device.is_connected and side and side == self._favoured():
+        counts = device is not None and device.is_connected and not device.is_deciding
+        if device and counts and side and side == self._favoured():
             votes += device.votes
         return votes
 
@@ -123,8 +124,8 @@ class Membership:
 
     def quorate_nodes(self) -> list[str]:
         """Living nodes that may write, lowest node id first."""
-        names = (n.name for n in sorted(self._world.nodes.values(), key=lambda n: n.node_id))
-        return [name for name in names if self.seen[name] and self.is_quorate(name)]
+        nodes = sorted(self._world.nodes.values(), key=lambda node: node.node_id)
+        return [node.name for node in nodes if node.is_on and self.is_quorate(node.name)]
 
     def is_silent(self, viewer: str, name: str, after: float) -> bool:
         """True when `viewer` has missed `name` for that many (real thing's) seconds."""

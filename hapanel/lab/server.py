@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hapanel.lab.api.routing import Call, Listing, Route, api, result_of
+from hapanel.lab.api.areas import api
+from hapanel.lab.api.routing import Call, Listing, Route, result_of
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.sign_in import who_asks
 from hapanel.lab.cluster import Cluster

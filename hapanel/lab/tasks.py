@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -129,6 +130,9 @@ class TaskBook:
             task.finish(str(failure).replace("\n", " "))
         except asyncio.CancelledError:
             task.finish("received interrupt")
+        except Exception as bug:
+            traceback.print_exc()
+            task.finish(f"the lab itself failed: {bug!r}")
         if not task.lost:
             self.on_event(task)
 

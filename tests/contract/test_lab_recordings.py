@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.lab_process import LabProcess, running
+from tests.contract.lab_process import LabProcess, eventually, running
 from tests.contract.lab_recordings import differences, load, replay
 
 SPEED = 60
@@ -176,8 +176,13 @@ def test_without_a_node_and_without_quorum_the_answers_are_as_recorded(
         lab.ctl("crash", "beta")
         time.sleep(40 / SPEED)
         _compare(lab, secrets, facts, NO_QUORUM)
-        time.sleep(310 / SPEED - 1)
+        eventually(lambda: _status_of(lab, 1101) == "unknown")
         _compare(lab, secrets, facts, NO_QUORUM_FOR_FIVE_MINUTES)
+
+
+def _status_of(lab: LabProcess, vmid: int) -> str:
+    rows = lab.ask("GET", "/cluster/resources", {"type": "vm"}).data
+    return next(str(row["status"]) for row in rows if row["vmid"] == vmid)
 
 
 def test_a_disabled_and_an_expired_viewer_are_turned_away(facts: Path, tmp_path: Path) -> None:

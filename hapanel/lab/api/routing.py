@@ -119,7 +119,7 @@ class Call:
         return self.world.guest_on(self.text("node"), self.kind, self.number("vmid"))
 
     def need_quorum(self) -> None:
-        """For methods that check first (behaviours.md, section 8)."""
+        """For methods that check first."""
         if not self.cluster.membership.is_quorate(self.node):
             raise died("cluster not ready - no quorum?")
 

@@ -1,4 +1,4 @@
-"""Tasks as three endpoints word them; running means something else in each (task-logs, 2)."""
+"""Tasks as three endpoints word them; running means something else in each."""
 
 from hapanel.lab.tasks import Task
 

@@ -69,7 +69,7 @@ class Principal:
 
     @property
     def is_root_itself(self) -> bool:
-        """root@pam by ticket; a token of root@pam is not (behaviours.md, section 5)."""
+        """root@pam by ticket; a token of root@pam is not."""
         return self.token is None and self.user == ROOT
 
 

@@ -2,7 +2,7 @@
 
 A lock frees itself 120 s after it was last seen to change, counted by the pmxcfs of the member
 with the lowest node id; one that has just booted counts from zero. Its holder gets it back at
-once while it is younger than that, unless it rebooted in between (paper-runs, points 3 and 9).
+once while it is younger than that, unless it rebooted in between. Both are recorded.
 """
 
 from hapanel.lab.ha.model import Lock

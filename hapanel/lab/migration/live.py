@@ -1,6 +1,6 @@
 """Moving a virtual machine, live or switched off, as a task with PVE's log.
 
-Line forms and ends: task-logs of Proxmox VE (qemu-server QemuMigrate.pm, AbstractMigrate.pm).
+Line forms and ends are those of Proxmox VE (qemu-server QemuMigrate.pm, AbstractMigrate.pm).
 """
 
 import asyncio
