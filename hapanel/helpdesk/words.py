@@ -259,13 +259,15 @@ def caller_side(now: ServiceNow, all_services: Sequence[ServiceNow]) -> str:
 
 
 def on_it(now: ServiceNow) -> str:
-    """Who is working on it, as far as the panel knows."""
+    """Who is working on it, as far as the panel knows; blank when there is nothing to do."""
     if now.operation is not None:
         began = now.operation.started_at or now.operation.created_at
         return gettext("%(actor)s, since %(since)s") % {
             "actor": now.operation.actor or gettext("a command"),
             "since": clock(began),
         }
+    if now.state is ServiceState.UP:
+        return ""
     if now.cause is Cause.COMING_BACK:
         return gettext("The servers themselves; no person that the panel knows of.")
     return gettext("Nobody that the panel knows of. Call the person on shift.")

@@ -91,7 +91,7 @@ def test_past_outages_are_listed_and_drawn(as_hal: Client, siakad: Service) -> N
     )
     text = text_of(as_hal, "/status/")
     assert "SIAKAD: cannot be opened, 6 min 0 s" in text
-    assert text.count('<i data-state="danger">') == 1
+    assert text.count('<path data-state="danger"') == 2  # once for wide screens, once for phones
 
 
 def test_no_service_yet_is_a_designed_page(as_hal: Client, as_oda: Client) -> None:

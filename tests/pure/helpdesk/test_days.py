@@ -34,6 +34,14 @@ def test_days_before_the_service_was_known_are_blank() -> None:
     assert [day.state for day in past.days[-4:]] == ["", "up", "up", "up"]
 
 
+def test_worse_days_are_drawn_shorter() -> None:
+    down = Outage("down", NOW - timedelta(hours=1), None)
+    past = history([down], NOW - timedelta(days=1), NOW, WIB)
+    assert past.short_drawing["danger"] == "M29.1 10v-4.5h.8v4.5z"
+    assert past.short_drawing["ok"] == "M28.1 10v-10h.8v10z"
+    assert past.short_drawing["off"].count("M") == 28
+
+
 def test_an_outage_that_goes_on_counts_until_now() -> None:
     past = history([Outage("down", NOW - timedelta(hours=1), None)], NOW, NOW, WIB)
     assert past.days[-1].down_seconds == 3600
