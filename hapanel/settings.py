@@ -229,13 +229,21 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
+    # /readyz answers 503 on purpose while the panel starts, and is asked four times a second.
+    "filters": {
+        "not_on_purpose": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # proxmoxer logs request bodies, which may hold secrets, at INFO.
     "loggers": {
         "proxmoxer": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["not_on_purpose"]},
+        "axes": {"level": "WARNING"},  # good sign-ins are in the audit log
         # Two lines for each of several tasks a second say nothing; failures are still told.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
