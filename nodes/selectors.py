@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from hapanel.ha import verdict as verdicts
 from hapanel.ha.verdict import Verdict
 from hapanel.ports.cluster import NodeVotes, QDevice
-from nodes.metrics import ClusterMetrics, cluster_metrics
+from nodes.metrics import ClusterMetrics, NodeMetrics, cluster_metrics
 from nodes.models import Cluster, Event, Node, NodeStatus, Storage
 
 
@@ -50,6 +50,12 @@ def storages_on(cluster: Cluster, node: str) -> QuerySet[Storage]:
 def last_events(cluster: Cluster, count: int = 8) -> QuerySet[Event]:
     """What happened in the cluster, newest first."""
     return Event.objects.filter(cluster=cluster).order_by("-at", "-id")[:count]
+
+
+def figures_of(figures: ClusterMetrics | None, node: str) -> NodeMetrics:
+    """What one node measures; every figure is None when nothing is known."""
+    found = figures.nodes.get(node) if figures else None
+    return found or NodeMetrics(node)
 
 
 def measured(cluster: Cluster) -> ClusterMetrics | None:

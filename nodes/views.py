@@ -15,7 +15,7 @@ from hapanel.ui.guard import requires
 from hapanel.ui.paging import page_of
 from nodes.metrics import NodeMetrics
 from nodes.models import Node
-from nodes.selectors import cluster_named, measured, node_named, nodes_of, storages_on
+from nodes.selectors import cluster_named, figures_of, measured, node_named, nodes_of, storages_on
 from vms.selectors import guests_of, rows_of
 
 
@@ -24,7 +24,7 @@ class NodeRow:
     """A node with what it measures, for one line of a table."""
 
     node: Node
-    now: NodeMetrics | None
+    now: NodeMetrics
     guests: int = 0
 
 
@@ -37,7 +37,7 @@ def node_list(request: HttpRequest, cluster: str) -> HttpResponse:
         guests_of(found).values_list("node").annotate(n=Count("id")).values_list("node", "n")
     )
     rows = [
-        NodeRow(node, figures.nodes.get(node.name) if figures else None, counts.get(node.name, 0))
+        NodeRow(node, figures_of(figures, node.name), counts.get(node.name, 0))
         for node in nodes_of(found)
     ]
     context = {"cluster": found, "rows": rows, "stale": found.is_stale(), "section": "nodes"}
@@ -75,7 +75,7 @@ def _node_page(request: HttpRequest, cluster: str, name: str, section: str) -> H
     context: dict[str, object] = {
         "cluster": found,
         "node": node,
-        "now": figures.nodes.get(node.name) if figures else None,
+        "now": figures_of(figures, node.name),
         "stale": found.is_stale(),
         "section": section,
     }

@@ -136,6 +136,10 @@ class GuestRow:
         return self.now.mem / self.guest.maxmem
 
     @property
+    def cores(self) -> int:
+        return round(self.guest.maxcpu or 0)
+
+    @property
     def cpu(self) -> float | None:
         return self.now.cpu if self.now and self.guest.is_running else None
 

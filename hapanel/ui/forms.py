@@ -33,9 +33,9 @@ class PanelForm(forms.Form):
 
 def dress(widget: forms.Widget) -> None:
     """Give a control its class; check boxes and radio buttons have none."""
-    if isinstance(widget, forms.CheckboxInput | forms.RadioSelect):
+    if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.HiddenInput):
         return
     if isinstance(widget, forms.Select):
         widget.attrs.setdefault("class", "select")
-    elif isinstance(widget, forms.Textarea | forms.TextInput):
+    elif isinstance(widget, forms.Textarea | forms.widgets.Input):
         widget.attrs.setdefault("class", "input")

@@ -54,6 +54,10 @@ _OPERATION: dict[str, tuple[str, Promise]] = {
     "cancelled": ("off", _("cancelled")),
     "needs_attention": ("warn", _("needs attention")),
 }
+_OUTCOME: dict[str, tuple[str, Promise]] = {
+    "asked": ("off", _("asked")),
+    "refused": ("warn", _("refused")),
+}
 _HA: dict[str, tuple[str, Promise]] = {
     "started": ("ok", _("started")),
     "stopped": ("off", _("stopped")),
@@ -126,6 +130,11 @@ def operation_shown(state: str, *, blind: bool = False) -> Shown:
     return _look_up(_OPERATION, state)
 
 
+def outcome_shown(outcome: str) -> Shown:
+    """How an entry of the audit log ended: as an operation does, or asked for, or refused."""
+    return _look_up({**_OPERATION, **_OUTCOME}, outcome)
+
+
 def ha_shown(state: str, *, stale: bool = False) -> Shown:
     """How the state of an HA resource is shown, from the HA manager's (verbose) word."""
     if stale:
@@ -169,4 +178,16 @@ ACTIONS: dict[str, Promise] = {
     "user_activated": _("activated an account"),
     "password_reset": _("set a new password for somebody"),
     "password_changed": _("changed the own password"),
+    "migration_requested": _("asked for a migration"),
+    "migration_ended": _("migration ended"),
+    "cluster_add_requested": _("asked to add a cluster"),
+    "cluster_add_ended": _("trying the cluster ended"),
+    "cluster_added": _("added a cluster"),
+    "cluster_removed": _("removed a cluster from the panel"),
+    "operation_cancelled": _("cancelled an operation"),
+    "operation_cancel_requested": _("asked to cancel an operation"),
+    "operation_settled": _("settled an unclear operation"),
+    "service_added": _("added a service"),
+    "service_changed": _("changed a service"),
+    "service_removed": _("removed a service"),
 }

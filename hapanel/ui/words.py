@@ -21,7 +21,8 @@ def bytes_text(size: float | None) -> str:
             break
         value /= 1024
     digits = 0 if unit == UNITS[0] or value >= 100 else 1
-    return f"{number_format(value, digits)} {unit}"
+    # number_format cuts digits off, so round before.
+    return f"{number_format(round(value, digits), digits)} {unit}"
 
 
 def rate_text(bytes_per_second: float | None) -> str:
@@ -41,7 +42,7 @@ def milliseconds_text(milliseconds: float | None) -> str:
     if milliseconds < 1000:
         return f"{round(milliseconds)} ms"
     if milliseconds < 60_000:
-        return f"{number_format(milliseconds / 1000, 1)} s"
+        return f"{number_format(round(milliseconds / 1000, 1), 1)} s"
     return format_duration(milliseconds / 1000)
 
 
@@ -60,8 +61,10 @@ def unit_names() -> tuple[str, str, str, str]:
     )
 
 
-def span_text(seconds: float) -> str:
-    """`4 min 12 s`: how long, or how long ago; static/js/live.js goes on counting so."""
+def span_text(seconds: float | None) -> str:
+    """`4 min 12 s`: how long, or how long ago; static/js/live.js goes on counting so. A dash for None."""
+    if seconds is None:
+        return NOTHING
     second, minute, hour, day = unit_names()
     whole = max(0, round(seconds))
     if whole < 60:

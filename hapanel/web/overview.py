@@ -16,7 +16,7 @@ from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from nodes.metrics import NodeMetrics
 from nodes.models import Cluster, Node
-from nodes.selectors import cluster_named, last_events, measured, nodes_of, verdict_of
+from nodes.selectors import cluster_named, figures_of, last_events, measured, nodes_of, verdict_of
 from vms.models import Guest, HaResource
 from vms.selectors import GuestCounts, guest_counts, guests_of
 
@@ -29,7 +29,7 @@ class NodeLine:
     """A node in the tile: its record and what it measures."""
 
     node: Node
-    now: NodeMetrics | None
+    now: NodeMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "stale": found.is_stale(),
         "verdict": verdict,
-        "nodes": [NodeLine(n, figures.nodes.get(n.name) if figures else None) for n in nodes],
+        "nodes": [NodeLine(n, figures_of(figures, n.name)) for n in nodes],
         "online": sum(node.status == "online" for node in nodes),
         "counts": guest_counts(found),
         "managed": HaResource.objects.filter(cluster=found).count(),

@@ -6,6 +6,7 @@ what is larger is a template in templates/components.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -23,17 +24,22 @@ from hapanel.ui import words
 
 register = template.Library()
 
-register.filter("bytes", words.bytes_text)
-register.filter("rate", words.rate_text)
-register.filter("percent", words.percent_text)
-register.filter("milliseconds", words.milliseconds_text)
-register.filter("duration", words.duration_text)
+
+def told(value: Any) -> float | None:
+    """A figure, or None when there is none: templates write an empty text for what is missing."""
+    return None if value in (None, "") else float(value)
 
 
-@register.filter
-def span(seconds: float | None) -> str:
-    """`4 min 12 s`; a dash for None."""
-    return words.NOTHING if seconds is None else words.span_text(seconds)
+def _filter(name: str, worded: Callable[[float | None], str]) -> None:
+    register.filter(name, lambda value: worded(told(value)))
+
+
+_filter("bytes", words.bytes_text)
+_filter("rate", words.rate_text)
+_filter("percent", words.percent_text)
+_filter("milliseconds", words.milliseconds_text)
+_filter("duration", words.duration_text)
+_filter("span", words.span_text)
 
 
 @cache
@@ -98,9 +104,9 @@ def load_state(fraction: float) -> str:
 
 
 @register.simple_tag
-def meter(fraction: float | None) -> SafeString:
+def meter(fraction: Any) -> SafeString:
     """How much of something is used, as a bar. The figure stands beside it in words."""
-    share = min(max(fraction or 0.0, 0.0), 1.0)
+    share = min(max(told(fraction) or 0.0, 0.0), 1.0)
     return mark_safe(  # noqa: S308 - numbers only
         f'<svg class="meter" aria-hidden="true"{load_state(share)}>'
         f'<rect width="{share * 100:.0f}%" height="100%"/></svg>'
@@ -108,12 +114,13 @@ def meter(fraction: float | None) -> SafeString:
 
 
 @register.simple_tag
-def used(fraction: float | None, text: str | None = None) -> SafeString:
+def used(fraction: Any, text: str | None = None) -> SafeString:
     """A figure with its bar; a dash alone when nothing was told."""
-    if fraction is None:
+    share = told(fraction)
+    if share is None:
         return mark_safe(f'<span class="muted">{words.NOTHING}</span>')  # noqa: S308
-    shown = conditional_escape(text or words.percent_text(fraction))
-    return mark_safe(f'<span class="used"><span>{shown}</span>{meter(fraction)}</span>')  # noqa: S308
+    shown = conditional_escape(text or words.percent_text(share))
+    return mark_safe(f'<span class="used"><span>{shown}</span>{meter(share)}</span>')  # noqa: S308
 
 
 @register.simple_tag
@@ -205,9 +212,10 @@ def remedy(refusal: Refusal) -> str:
 
 
 @register.filter
-def share_of(part: float | None, whole: float | None) -> float | None:
+def share_of(part: Any, whole: Any) -> float | None:
     """`part` as a fraction of `whole`; None when one of them is not told."""
-    return None if part is None or not whole else part / whole
+    share, all_of_it = told(part), told(whole)
+    return None if share is None or not all_of_it else share / all_of_it
 
 
 @register.simple_tag(takes_context=True)

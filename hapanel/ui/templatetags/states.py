@@ -138,10 +138,7 @@ def audit_outcome(outcome: str) -> SafeString:
     """How it ended; nothing for acts that cannot fail once they stand in the log."""
     if not outcome:
         return SafeString("")
-    shown = states.operation_shown(outcome)
-    if shown.state == "unknown":
-        shown = states.Shown("warn" if outcome == "refused" else "off", gettext(outcome))
-    return _drawn(shown, "state")
+    return _drawn(states.outcome_shown(outcome), "state")
 
 
 @register.simple_tag

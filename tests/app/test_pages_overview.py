@@ -1,0 +1,82 @@
+"""The overview: the sentence first, its cure, what is at risk, and how old data looks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.test import Client
+from django.utils import timezone
+
+from nodes.models import Cluster, Event, Node, NodeStatus, Reach
+
+PATH = "/clusters/clusterubd/"
+
+
+def _page(client: Client) -> str:
+    return client.get(PATH).content.decode()
+
+
+def test_it_opens_with_the_verdict_and_the_commands_that_mend_it(
+    as_oda: Client, clusterubd: Cluster
+) -> None:
+    text = _page(as_oda)
+    assert "clusterubd works, but would not survive the loss of master or slave." in text
+    assert "pvecm qdevice setup ADDRESS" in text
+
+
+def test_with_a_qdevice_nobody_is_at_risk(as_oda: Client, clusterubd: Cluster) -> None:
+    clusterubd.qdevice = {"configured": True, "connected": True, "votes": 1, "text": ""}
+    clusterubd.expected_votes = clusterubd.total_votes = 3
+    clusterubd.save()
+    text = _page(as_oda)
+    assert "would survive the loss of any one node" in text
+    assert "pvecm qdevice setup" not in text
+    assert "None because of the quorum" in text
+
+
+def test_guests_under_ha_are_at_risk_without_a_spare_vote(
+    as_oda: Client, clusterubd: Cluster
+) -> None:
+    text = _page(as_oda)
+    assert "If master dies, the rest has no quorum and starts it nowhere." in text
+
+
+def test_a_lost_quorum_is_said_in_danger(as_oda: Client, clusterubd: Cluster) -> None:
+    Node.objects.filter(name="slave").update(status=NodeStatus.OFFLINE)
+    Cluster.objects.update(quorate=False, total_votes=1)
+    text = _page(as_oda)
+    assert "clusterubd has no quorum" in text
+    assert '<section class="verdict" data-state="danger"' in text
+
+
+def test_old_data_is_grey_and_says_its_age(as_oda: Client, clusterubd: Cluster) -> None:
+    seen = timezone.now() - timedelta(minutes=4, seconds=12)
+    Cluster.objects.update(
+        observed_at=seen, reach=Reach.UNREACHABLE, reach_detail="127.0.42.20: timed out"
+    )
+    text = _page(as_oda)
+    assert "4 min 1" in text
+    assert "what stands below was true at" in text
+    assert "timed out" in text
+    assert 'class="columns columns-3 tiles is-stale"' in text
+    assert "Nobody knows whether clusterubd would survive a loss." in text
+
+
+def test_a_part_is_fetched_alone_by_its_id(as_oda: Client, clusterubd: Cluster) -> None:
+    answer = as_oda.get(PATH, headers={"HX-Request": "true", "HX-Target": "tiles"})
+    text = answer.content.decode()
+    assert 'id="tiles"' in text
+    assert "<html" not in text
+    assert 'id="verdict"' not in text
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_events_are_sentences(as_oda: Client, clusterubd: Cluster) -> None:
+    Event.objects.create(cluster=clusterubd, fact="node_lost", severity="danger", subject="slave")
+    assert "Node slave is gone" in _page(as_oda)
+
+
+def test_nothing_of_later_work_is_shown(as_ada: Client, clusterubd: Cluster) -> None:
+    text = _page(as_ada).lower()
+    for word in ("drill", "drain", "replication", "capacity", "alerts"):
+        assert word not in text
