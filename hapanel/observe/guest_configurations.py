@@ -31,6 +31,7 @@ AT_ONCE = 5
 REFRESH_AFTER = timedelta(minutes=12)
 REFRESH_PAUSE_SECONDS = 5.0
 FAILED_PAUSE_SECONDS = 60
+_KEPT_SECONDS = 86400
 
 
 def want_configurations(cluster_id: int, vmids: Iterable[int]) -> None:
@@ -39,6 +40,7 @@ def want_configurations(cluster_id: int, vmids: Iterable[int]) -> None:
     wishes = {str(vmid): now for vmid in vmids}
     if wishes:
         connection().zadd(_wanted(cluster_id), wishes, nx=True)
+        connection().expire(_wanted(cluster_id), _KEPT_SECONDS)
 
 
 def is_anything_to_read(cluster: Cluster) -> bool:
@@ -68,11 +70,6 @@ def read_some(cluster: Cluster, gateway: ClusterGateway) -> int:
         _write(cluster, guest, config)
         done += 1
     return done
-
-
-def forget_wishes(cluster_id: int) -> None:
-    """Forget a cluster that was removed."""
-    connection().delete(_wanted(cluster_id))
 
 
 def _next_guests(cluster: Cluster) -> list[Guest]:

@@ -21,6 +21,7 @@ QUICK_SECONDS = 1.0
 SLACK_SECONDS = 0.35
 # Asking again and again with a token that is refused fills logs and wakes fail2ban.
 BACK_OFF_SECONDS = 15.0
+_KEPT_SECONDS = 3600
 _BACKED_OFF = {Reach.REFUSED, Reach.CERTIFICATE}
 
 
@@ -92,22 +93,16 @@ def write_pace(cluster_id: int, pace: Pace) -> None:
         "round_at": repr(pace.round_at),
         "round": pace.round,
     }
-    connection().hset(_key(cluster_id), mapping=fields)  # type: ignore[arg-type]
+    pipe = connection().pipeline(transaction=False)
+    pipe.hset(_key(cluster_id), mapping=fields)  # type: ignore[arg-type]
+    # What a cluster that was removed leaves behind goes by itself.
+    pipe.expire(_key(cluster_id), _KEPT_SECONDS)
+    pipe.execute()
 
 
 def write_generation(cluster_id: int, generation: str) -> None:
     """Say that what other processes remember of this cluster is out of date. Raises RedisError."""
     connection().hset(_key(cluster_id), "generation", generation)
-
-
-def look_soon(cluster_id: int) -> None:
-    """Make the cluster due at the next tick (after its settings changed). Raises RedisError."""
-    connection().hdel(_key(cluster_id), "looked_at", "round_at")
-
-
-def forget_pace(cluster_id: int) -> None:
-    """Forget a cluster that was removed."""
-    connection().delete(_key(cluster_id))
 
 
 def now() -> float:

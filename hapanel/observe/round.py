@@ -22,7 +22,7 @@ from hapanel.observe.picture import Differences
 from hapanel.observe.record_cluster import write_nodes, write_services, write_storages
 from hapanel.observe.record_guests import write_guests
 from hapanel.observe.record_state import tell_quorum, write_failure, write_state, write_votes
-from hapanel.observe.slow_questions import ask_slowly, want_slowly
+from hapanel.observe.slow_questions import JudgeRights, ask_slowly, want_slowly
 from hapanel.observe.task_hints import guests_touched
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.errors import ClusterError
@@ -31,10 +31,17 @@ from nodes.models import Cluster
 logger = logging.getLogger(__name__)
 
 
-def observe(cluster: Cluster, gateway: ClusterGateway, *, operating: bool = False) -> bool:
+def observe(
+    cluster: Cluster,
+    gateway: ClusterGateway,
+    *,
+    operating: bool = False,
+    judge_rights: JudgeRights | None = None,
+) -> bool:
     """Look at `cluster` once and record what changed; whether it answered.
 
-    operating: an operation runs, so the task list belongs to every look.
+    operating: an operation runs, so the task list belongs to every look. judge_rights: see
+    `ask_slowly`.
     Raises RedisError and DatabaseError; what the cluster does wrong is recorded, not raised.
     """
     began = now()
@@ -57,7 +64,7 @@ def observe(cluster: Cluster, gateway: ClusterGateway, *, operating: bool = Fals
         raise
     memory.digest = answers.digest
     if plan.whole:
-        ask_slowly(cluster, gateway)
+        ask_slowly(cluster, gateway, judge_rights)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -26,7 +26,11 @@ logger = logging.getLogger(__name__)
 
 HISTORY_KEPT = timedelta(days=90)
 
+_KEPT_SECONDS = 86400
+
 Answer = Callable[[Cluster, ClusterGateway, Journal], None]
+Rights = Mapping[str, Mapping[str, bool]]
+JudgeRights = Callable[[Rights], list[str]]
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,22 @@ class Question:
     run: Answer
 
 
-def ask_slowly(cluster: Cluster, gateway: ClusterGateway) -> None:
+def ask_slowly(
+    cluster: Cluster, gateway: ClusterGateway, judge_rights: JudgeRights | None = None
+) -> None:
     """Ask the question that is most overdue, and those that were never asked.
 
-    One that fails waits for its next turn: the look itself says when the cluster is away.
+    judge_rights: names the privileges that are missing among the token's own. A question that
+    fails waits for its next turn: the look itself says when the cluster is away.
     """
     asked, now = _asked(cluster.pk), time.time()
-    never = [question for question in QUESTIONS if question.name not in asked]
-    due = [q for q in QUESTIONS if q.name in asked and now - asked[q.name] >= q.seconds]
+    questions = QUESTIONS if judge_rights is None else (*QUESTIONS, _rights_by(judge_rights))
+    never = [question for question in questions if question.name not in asked]
+    due = [q for q in questions if q.name in asked and now - asked[q.name] >= q.seconds]
     due.sort(key=lambda question: asked[question.name] + question.seconds)
     for question in never or due[:1]:
         connection().hset(_key(cluster.pk), question.name, repr(time.time()))
+        connection().expire(_key(cluster.pk), _KEPT_SECONDS)
         if not _ask(question, cluster, gateway):
             return
 
@@ -60,11 +69,6 @@ def want_slowly(cluster_id: int, *names: str) -> None:
         if connection().hexists(_key(cluster_id), name):
             seconds = next(q.seconds for q in QUESTIONS if q.name == name)
             connection().hset(_key(cluster_id), name, repr(now - seconds))
-
-
-def forget_questions(cluster_id: int) -> None:
-    """Forget a cluster that was removed, or ask everything anew."""
-    connection().delete(_key(cluster_id))
 
 
 def _ask(question: Question, cluster: Cluster, gateway: ClusterGateway) -> bool:
@@ -185,6 +189,15 @@ def _storages(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> No
         if nodes:
             rows.update(vg=vg)
             journal.hint(Kind.STORAGE, (f"{node}/{answer.storage}" for node in nodes))
+
+
+def _rights_by(judge: JudgeRights) -> Question:
+    """Whether the token still may what the panel needs: rights are given and taken any time."""
+
+    def run(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+        _set(cluster, journal, missing_privileges=judge(gateway.permissions()))
+
+    return Question("rights", 300, run)
 
 
 def _history(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:

@@ -15,5 +15,5 @@ def tell_stale(cluster: Cluster) -> None:
     key = f"hapanel:stale:{cluster.pk}"
     if not cluster.is_stale():
         connection().delete(key)
-    elif connection().set(key, 1, nx=True):
+    elif connection().set(key, 1, nx=True, ex=86400):
         publish([(cluster.name, Kind.CLUSTER, cluster.name)])

@@ -20,7 +20,7 @@ from hapanel.observe.guest_configurations import is_anything_to_read, read_some
 from hapanel.observe.pace import now, read_pace
 from hapanel.observe.round import fail, observe
 from hapanel.observe.staleness import tell_stale
-from hapanel.operations import machine
+from hapanel.operations import machine, privileges
 from hapanel.operations.models import Operation, State
 from hapanel.ports.errors import ClusterError
 from hapanel.workers.probing import stand_in
@@ -57,7 +57,8 @@ def observe_cluster(cluster_id: int) -> None:
             return
         try:
             with wiring.gateway_of(cluster) as gateway:
-                observe(cluster, gateway, operating=cluster_id in _operating_clusters())
+                operating = cluster_id in _operating_clusters()
+                observe(cluster, gateway, operating=operating, judge_rights=_lacking)
         except ClusterError as error:
             fail(cluster, error)
 
@@ -122,6 +123,11 @@ def _operating_clusters() -> set[int]:
     """The clusters on which an operation runs right now."""
     running = Operation.objects.filter(state=State.RUNNING, cluster__isnull=False).order_by()
     return {pk for pk in running.values_list("cluster_id", flat=True) if pk is not None}
+
+
+def _lacking(rights: privileges.Rights) -> list[str]:
+    """The privileges that the panel needs and the token has not."""
+    return [need.privilege for need in privileges.missing(rights)]
 
 
 def _observing(cluster_id: int) -> str:
