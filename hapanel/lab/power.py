@@ -61,7 +61,7 @@ async def _acquire_lock(world: World, task: Task, guest: Guest) -> None:
     """A migration holds the configuration's lock: others wait at most ten seconds for it."""
     if not _is_locked(guest):
         return
-    if guest.lock != "migrate":
+    if guest.lock != "migrate" or not _is_moving(world, guest):
         raise TaskFailed(f"{guest.kind.label} is locked ({guest.lock})")
     task.print("trying to acquire lock...")
     deadline = world.now() + world.clock.shortened(LOCK_WAIT_SECONDS)
@@ -76,6 +76,15 @@ async def _acquire_lock(world: World, task: Task, guest: Guest) -> None:
             raise TaskFailed(f"can't lock file '/var/lock/{folder}/{name}' - got timeout")
         await world.clock.pause(LOCK_POLL_SECONDS / world.clock.speed)
     task.print(" OK")
+
+
+def _is_moving(world: World, guest: Guest) -> bool:
+    """Whether a migration of the guest is alive; after a crash only its mark is left behind."""
+    return any(
+        task.type == guest.kind.migration_task and task.id == str(guest.vmid) and not task.lost
+        for node in world.nodes
+        for task in world.tasks.running_on(node)
+    )
 
 
 def _is_locked(guest: Guest) -> bool:

@@ -74,7 +74,10 @@ class Crm:
             self._recover_all_of(name)
 
     def _recover_all_of(self, dead: str) -> None:
-        """The dead node's lock is ours: its guests' configurations move to living nodes."""
+        """The dead node's lock is ours: its guests' configurations move to living nodes.
+
+        What the node left locked is unlocked, since nobody can be at it any more.
+        """
         for service in self._state.services_on(dead):
             target = self._emptiest_node()
             guest = self._world.guests.get(self._state.resources[service.sid].vmid)
@@ -82,6 +85,7 @@ class Crm:
                 service.change(CrmState.RECOVERY)
                 continue
             guest.node = service.node = target
+            guest.lock = None
             wanted = self._state.resources[service.sid].state is Request.STARTED
             service.change(CrmState.STARTED if wanted else CrmState.REQUEST_STOP)
         self._world.changed()

@@ -116,6 +116,34 @@ def test_when_the_source_dies_the_task_never_ends_until_it_is_back() -> None:
     play(story())
 
 
+def test_a_source_that_died_leaves_its_lock_and_the_guest_does_not_start() -> None:
+    async def story() -> None:
+        tale = Story()
+        migrate(tale)
+        await asyncio.sleep(30)
+        tale.crash("master")
+        await asyncio.sleep(30)
+        tale.power_on("master")
+        await tale.until(lambda: tale.service("vm:100") == "vm:100 (master, error)")
+        assert tale.task("master", "qmstart").status == "VM is locked (migrate)"
+        assert tale.world.guests[101].is_running
+
+    play(story())
+
+
+def test_fencing_takes_a_dead_nodes_locks_away() -> None:
+    async def story() -> None:
+        tale = Story("clusterubd-qdevice", master="slave")
+        migrate(tale)
+        await asyncio.sleep(30)
+        tale.crash("master")
+        await tale.until(lambda: tale.world.guests[100].is_running)
+        assert tale.world.guests[100].node == "slave"
+        assert tale.world.guests[100].lock is None
+
+    play(story())
+
+
 def test_a_stop_during_the_switch_over_comes_too_late() -> None:
     async def story() -> None:
         tale = Story()
