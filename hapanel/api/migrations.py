@@ -24,7 +24,13 @@ from hapanel.kernel.refusal import Refused
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, request_migration
 from hapanel.operations.models import Kind, Operation
-from hapanel.operations.wishes import MigrationMode, MigrationPlan, MigrationWish
+from hapanel.operations.resolve import resolve
+from hapanel.operations.wishes import (
+    MigrationMode,
+    MigrationPlan,
+    MigrationWish,
+    Resolution,
+)
 from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows
@@ -47,6 +53,13 @@ class NewMigrationSerializer(StrictSerializer):
     )
     not_before = Moment(required=False, help_text="do not start before this time")
     dry_run = YesNo(default=False, help_text="answer with the plan, record nothing")
+
+
+class SettleSerializer(StrictSerializer):
+    """What really happened to a migration that needs attention; `follow` names the task's id."""
+
+    decision = Choice(choices=[each.value for each in Resolution])
+    upid = Text(max_length=200, required=False, allow_blank=True, default="")
 
 
 class MigrationSerializer(OperationSerializer):
@@ -177,6 +190,20 @@ class MigrationViewSet(ReadRows, GenericViewSet[Operation]):
     def cancel(self, request: Request, **_kwargs: Any) -> Response:
         """At once while nothing runs; else a worker asks Proxmox to stop the task."""
         operation = request_cancel(self.get_object(), asker_of(request))
+        return accepted(request, operation, MigrationSerializer, "api-migration")
+
+    @extend_schema(
+        operation_id="resolve_migration",
+        summary="Settle a migration that needs attention",
+        request=SettleSerializer,
+        responses={202: OpenApiResponse(MigrationSerializer, "Followed, or closed as failed")},
+    )
+    def resolve(self, request: Request, **_kwargs: Any) -> Response:
+        """A person looked: the named task is followed, or nothing happened."""
+        told = SettleSerializer(data=request.data)
+        told.is_valid(raise_exception=True)
+        decision, upid = Resolution(told.validated_data["decision"]), told.validated_data["upid"]
+        operation = resolve(self.get_object(), decision, asker_of(request), upid=upid)
         return accepted(request, operation, MigrationSerializer, "api-migration")
 
 

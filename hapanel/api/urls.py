@@ -51,6 +51,11 @@ urlpatterns = [
         MigrationViewSet.as_view({"post": "cancel"}),
         name="api-migration-cancel",
     ),
+    path(
+        "migrations/<number:id>/resolve/",
+        MigrationViewSet.as_view({"post": "resolve"}),
+        name="api-migration-resolve",
+    ),
     path("operations/", OperationViewSet.as_view(LIST), name="api-operations"),
     path("operations/<number:id>/", OperationViewSet.as_view(ONE), name="api-operation"),
     path("services/", ServiceViewSet.as_view({**LIST, "post": "create"}), name="api-services"),

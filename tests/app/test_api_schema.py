@@ -42,6 +42,7 @@ PATHS = {
     "migrations/": {"get", "post"},
     "migrations/{id}/": {"get"},
     "migrations/{id}/cancel/": {"post"},
+    "migrations/{id}/resolve/": {"post"},
     "services/": {"get", "post"},
     "services/{id}/": {"get", "patch", "delete"},
     "operations/": {"get"},
