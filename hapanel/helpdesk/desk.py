@@ -17,12 +17,13 @@ from hapanel.helpdesk.verdict import Condition, Look, Moving, Verdict
 from hapanel.helpdesk.watch import Change, Move, Subject
 from hapanel.live.stream import Kind as HintKind
 from hapanel.live.stream import publish
-from hapanel.operations.models import OPEN_STATES, Kind, Operation, State
+from hapanel.operations.models import Kind, Operation, State
 from hapanel.operations.timeline import hint
 from hapanel.operations.wishes import MigrationMode
 from hapanel.ports.probe import ProbeTarget
 from nodes.models import Cluster
 
+_AT_WORK = (State.QUEUED, State.RUNNING)
 OUTAGES = frozenset({Condition.DOWN, Condition.DEGRADED, Condition.MAINTENANCE})
 
 
@@ -32,8 +33,8 @@ class RecordedDesk:
     def read(self) -> Surroundings:
         """Services, migrations, reach and attention, in three queries."""
         close_old_connections()
-        around = Operation.objects.filter(state__in=OPEN_STATES, vmid__isnull=False).order_by()
-        operations = list(around)
+        at_work = Operation.objects.filter(state__in=_AT_WORK, vmid__isnull=False)
+        operations = list(at_work.order_by())
         last, now = recent.last_probes(), timezone.now()
         return Surroundings(
             subjects=tuple(subject_of(s, last.get(s.pk), now) for s in Service.objects.order_by()),
@@ -95,8 +96,8 @@ def subject_of(service: Service, last: recent.LastProbe | None, now: datetime) -
 
 
 def _move_of(operation: Operation) -> Move | None:
-    is_running = operation.state == State.RUNNING and operation.started_at is not None
-    if operation.kind != Kind.MIGRATE or not is_running:
+    # Queued ones too: they begin within a second, and a series needs answers from before.
+    if operation.kind != Kind.MIGRATE:
         return None
     mode = operation.params.get("mode")
     # Without a wish the worker takes what fits: a container restarts, a machine moves live.

@@ -77,13 +77,10 @@ def status_page(*, is_staff: bool, chosen: int | None = None) -> StatusPage:
     now = timezone.now()
     outages = outages_since([one.service for one in found], now - timedelta(days=DAYS))
     state, headline = words.headline(found)
-    is_alone = len(found) > 0 and sum(one.state is state for one in found) == 1
     return StatusPage(
         shown=words.shown(state),
         headline=headline,
-        text=words.sentence(found[0], internals=is_staff)
-        if is_alone and state is not ServiceState.UP
-        else "",
+        text=_text(found, state, is_staff),
         others=words.others_line(found),
         checked_at=min((one.probed_at for one in found if one.probed_at), default=None),
         lines=tuple(_line(one, outages.get(one.pk, []), now, is_staff) for one in found),
@@ -91,6 +88,16 @@ def status_page(*, is_staff: bool, chosen: int | None = None) -> StatusPage:
         caller=_caller(found, chosen) if is_staff and found else None,
         zone=words.zone(),
     )
+
+
+def _text(found: Sequence[ServiceNow], state: ServiceState, is_staff: bool) -> str:
+    """The whole sentence of the one that is troubled, the names of several."""
+    worst = [one for one in found if one.state is state]
+    if not worst or state is ServiceState.UP:
+        return ""
+    if len(worst) == 1:
+        return words.sentence(worst[0], internals=is_staff)
+    return ", ".join(one.name for one in worst) + "."
 
 
 def _line(one: ServiceNow, outages: list[ServiceOutage], now: datetime, is_staff: bool) -> Line:
@@ -118,7 +125,7 @@ def _caller(found: Sequence[ServiceNow], chosen: int | None) -> Caller:
     return Caller(
         now=one,
         shown=words.shown(one.state),
-        to_tell=words.to_tell(one),
+        to_tell=words.to_tell(one, found),
         side=words.caller_side(one, found),
         on_it=words.on_it(one),
         still_works=words.still_works(one, found),

@@ -32,7 +32,7 @@ _CAUSES: dict[Cause, Promise] = {
     Cause.COMING_BACK: _("Its server failed; another server is trying to start it."),
     Cause.SERVER_LOST: _("Its server (%(servers)s) does not answer either."),
     Cause.SWITCHED_OFF: _("It is switched off."),
-    Cause.RUNS: _("Its server (%(servers)s) says that it runs, but nothing in it answers."),
+    Cause.RUNS: _("It is still listed as running on %(servers)s, but nothing in it answers."),
     Cause.NOT_SEEN: _("The panel cannot see its servers at the moment either."),
 }
 _TOLD_TO_EVERYBODY = {cause: _CAUSES[cause] for cause in (Cause.MOVING, Cause.COMING_BACK)}
@@ -58,7 +58,10 @@ def shown(state: ServiceState) -> Shown:
 
 def shown_outage(outage: ServiceOutage) -> Shown:
     """Shape and word of what was wrong then."""
-    return shown(ServiceState(outage.state))
+    state = ServiceState(outage.state)
+    if state is ServiceState.DOWN:
+        return Shown("danger", gettext("could not be opened"))
+    return shown(state)
 
 
 def clock(moment: datetime) -> str:
@@ -195,13 +198,14 @@ def _works(now: ServiceNow) -> bool:
 # ---- For the person who talks to callers -------------------------------------------------------
 
 
-def to_tell(now: ServiceNow) -> str:
+def to_tell(now: ServiceNow, all_services: Sequence[ServiceNow]) -> str:
     """What can be said on the phone, true from what is known now."""
     names = {"name": now.name, "since": clock(now.since) if now.since else ""}
-    return " ".join(str(part) % names for part in _to_tell(now))
+    answering = any(one.is_answering for one in all_services if one.pk != now.pk)
+    return " ".join(str(part) % names for part in _to_tell(now, answering))
 
 
-def _to_tell(now: ServiceNow) -> list[str | Promise]:
+def _to_tell(now: ServiceNow, others_answer: bool) -> list[str | Promise]:
     match now.state:
         case ServiceState.UP:
             return [
@@ -213,7 +217,9 @@ def _to_tell(now: ServiceNow) -> list[str | Promise]:
         case ServiceState.DOWN:
             return [
                 _("Yes, %(name)s has not been reachable since %(since)s."),
-                _("We see it from here as well, so it is not only your connection."),
+                _("We see it from here as well, so it is not only your connection.")
+                if others_answer
+                else _("We see it from here as well."),
                 _staff(now),
                 _("I cannot tell you yet when it will be back."),
             ]

@@ -58,6 +58,10 @@ class Hold:
         milliseconds = int(LIFETIME_SECONDS * 1000)
         self.is_lost = not connection().eval(_RENEW, 1, self.key, self.token, milliseconds)
 
+    def go_on(self) -> None:
+        """Said by a holder that is meant to hold for ever, while it does its work."""
+        self.since = time.monotonic()
+
     def release(self) -> None:
         """Free the key when it is still ours. Without Redis it runs out by itself."""
         try:

@@ -60,11 +60,16 @@ def test_a_running_migration_asks_for_a_series(siakad: Service) -> None:
     assert moves[restart.pk].moving is Moving.STOPPED
 
 
-def test_a_queued_migration_is_only_watched_closely(siakad: Service) -> None:
-    migration(siakad.cluster, state=State.QUEUED, started_at=None)
+def test_the_series_begins_before_the_guest_may_stop(siakad: Service) -> None:
+    queued = migration(siakad.cluster, state=State.QUEUED, started_at=None)
+    assert queued.pk in RecordedDesk().read().moves
+
+
+def test_a_migration_for_tonight_changes_nothing_yet(siakad: Service) -> None:
+    migration(siakad.cluster, state=State.SCHEDULED, started_at=None)
     around = RecordedDesk().read()
     assert around.moves == {}
-    assert (siakad.cluster_id, 100) in around.operated
+    assert around.operated == frozenset()
 
 
 def test_an_outage_begins_with_the_first_missed_answer_and_is_told_to_browsers(

@@ -90,7 +90,7 @@ def test_past_outages_are_listed_and_drawn(as_hal: Client, siakad: Service) -> N
         service=siakad, began_at=began, ended_at=began + timedelta(minutes=6), state="down"
     )
     text = text_of(as_hal, "/status/")
-    assert "SIAKAD: cannot be opened, 6 min 0 s" in text
+    assert "SIAKAD: could not be opened, 6 min 0 s" in text
     assert text.count('<path data-state="danger"') == 2  # once for wide screens, once for phones
 
 

@@ -49,7 +49,7 @@ def test_a_dead_service_on_a_running_guest_says_so(siakad: Service) -> None:
     assert now.cause is Cause.RUNS
     assert words.sentence(now) == (
         "SIAKAD has not answered since 10:42:08. "
-        "Its server (master) says that it runs, but nothing in it answers."
+        "It is still listed as running on master, but nothing in it answers."
     )
     assert words.sentence(now, internals=False) == "SIAKAD has not answered since 10:42:08."
 
@@ -66,7 +66,7 @@ def test_a_guest_that_is_being_recovered_is_said_to_be_tried(siakad: Service) ->
     now = known(siakad, state=ServiceState.DOWN)
     assert now.cause is Cause.COMING_BACK
     assert "trying to start it" in words.sentence(now)
-    assert "trying to start it" in words.to_tell(now)
+    assert "trying to start it" in words.to_tell(now, [now])
 
 
 def test_a_stopped_guest_is_switched_off(siakad: Service) -> None:
@@ -86,13 +86,13 @@ def test_a_migration_says_who_is_on_it(siakad: Service) -> None:
     now = known(siakad, state=ServiceState.DOWN)
     assert now.cause is Cause.MOVING
     assert words.on_it(now).startswith("oda, since ")
-    assert "Our staff are working on it." in words.to_tell(now)
+    assert "Our staff are working on it." in words.to_tell(now, [now])
 
 
 def test_nobody_is_promised_who_is_not_known(siakad: Service) -> None:
     now = known(siakad, state=ServiceState.DOWN)
     assert "Nobody that the panel knows of" in words.on_it(now)
-    assert "I cannot tell you yet when it will be back." in words.to_tell(now)
+    assert "I cannot tell you yet when it will be back." in words.to_tell(now, [now])
 
 
 def test_what_was_not_probed_for_long_is_unknown_never_green(siakad: Service) -> None:

@@ -65,6 +65,7 @@ async def _lead(hold: Hold, stop: asyncio.Event) -> None:
     try:
         while not (stop.is_set() or hold.is_lost or prober.done()):
             await _pause(stop)
+            hold.go_on()
             await _note()
     finally:
         ended.set()
