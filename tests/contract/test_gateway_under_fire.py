@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from hapanel.gateways.proxmox import ProxmoxGateway, Timeouts, fetch_certificate
-from hapanel.gateways.proxmox import line as line_module
+from hapanel.gateways.proxmox import ProxmoxGateway, Timeouts, fetch_certificate, transport
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.cluster import Credentials, Endpoint, MigrateOptions
 from hapanel.ports.errors import (
@@ -153,6 +152,19 @@ def test_a_dead_address_is_left_alone_and_used_again_when_it_answers(
         assert second.requests
 
 
+def test_a_frozen_address_is_tried_again_at_little_cost(authority: Authority) -> None:
+    now = [0.0]
+    clock = lambda: now[0]  # noqa: E731
+    with asking(authority, silent, healthy, clock=clock) as (gateway, [first, second]):
+        gateway.version()
+        now[0] += 3.0
+        began = time.monotonic()
+        gateway.ha_rules()
+        assert time.monotonic() - began < QUICK.trial + 0.3
+        assert first.paths[-1] == "/version"
+        assert second.paths[-1] == "/cluster/ha/rules"
+
+
 def test_when_all_addresses_are_dead_the_error_names_each(authority: Authority) -> None:
     with asking(authority, healthy, healthy) as (gateway, servers):
         for server in servers:
@@ -252,11 +264,11 @@ def test_a_redirect_is_not_followed(authority: Authority) -> None:
 def test_a_body_beyond_all_measure_is_cut_off(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "MAX_BODY", 1_000_000)
+    monkeypatch.setattr(transport, "MAX_BODY", 1_000_000)
     with asking(authority, always(answer(200, "OK", b"[" + b" " * 20_000_000))) as (gateway, _):
         error = failure_of(gateway)
         assert isinstance(error, Garbage)
-        assert "1000000 bytes" in error.reason
+        assert "more than" in error.reason
 
 
 def test_twenty_megabytes_of_an_unknown_key_are_digested(authority: Authority) -> None:

@@ -24,10 +24,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One address to ask; `is_trial` when it was dead at the last attempt."""
+    """One address to ask.
+
+    is_trial: it was dead at the last attempt, while another one answers.
+    is_direct: the node that the call is about answers there itself.
+    """
 
     url: str
     is_trial: bool
+    is_direct: bool
 
 
 @dataclass(slots=True)
@@ -59,7 +64,14 @@ class AddressBook:
             if not someone_answers:
                 resting = [e for e in entries if e.retry_at > now]
                 ready += sorted(resting, key=lambda e: e.retry_at)
-            return tuple(Attempt(e.url, bool(e.failures) and someone_answers) for e in ready)
+            return tuple(
+                Attempt(
+                    e.url,
+                    is_trial=bool(e.failures) and someone_answers,
+                    is_direct=about is not None and e.node == about,
+                )
+                for e in ready
+            )
 
     def answered(self, url: str) -> None:
         """The address gave a good answer."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hapanel.gateways.proxmox.decode_cluster import comma_separated, moment
-from hapanel.gateways.proxmox.wire import Wire, rows
+from hapanel.gateways.proxmox.wire import Wire, comma_separated, moment, rows
 from hapanel.ports.cluster import HaRule, HaService, HaStatus, LrmState
 
 

@@ -33,7 +33,10 @@ _NO_QUORUM = re.compile(
     r"no quorum|cluster not ready|/etc/pve/\S* - Permission denied", re.IGNORECASE
 )
 _LOCKED = re.compile(r"\b(VM|CT) is locked\b|can't lock file .* got timeout", re.IGNORECASE)
-_NO_GUEST = re.compile(r"Configuration file 'nodes/[^']*\.conf' does not exist")
+_NO_GUEST = re.compile(
+    r"Configuration file 'nodes/[^']*\.conf' does not exist"
+    r"|unable to find configuration file for (VM|CT)"
+)
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from hapanel.gateways.proxmox import decode_cluster as cluster
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
+from hapanel.gateways.proxmox import decode_tasks as tasks
 from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.switchboard import Switchboard
 from hapanel.kernel.names import GuestType, Upid
@@ -146,7 +147,7 @@ class ProxmoxGateway:
 
     def tasks(self) -> tuple[Task, ...]:
         """/cluster/tasks: running ones and the last finished ones of each node."""
-        return self._look("cluster/tasks", cluster.tasks)
+        return self._look("cluster/tasks", tasks.tasks)
 
     def node_tasks(
         self, node: str, *, vmid: int, task_type: str, since: datetime
@@ -158,18 +159,18 @@ class ProxmoxGateway:
             "typefilter": task_type,
             "since": int(since.timestamp()),
         }
-        found = self._ask(node, "tasks", cluster.tasks, params)
+        found = self._ask(node, "tasks", tasks.tasks, params)
         return tuple(sorted(found, key=lambda task: task.upid.started_at, reverse=True))
 
     def task_status(self, upid: Upid) -> Task:
         """Whether the task runs, and how it ended."""
-        decode = partial(cluster.task_status, upid=upid)
+        decode = partial(tasks.task_status, upid=upid)
         return self._ask(upid.node, f"tasks/{_part(upid.raw)}/status", decode)
 
     def task_log(self, upid: Upid, start: int = 0) -> TaskLog:
         """All lines after the first `start` ones."""
         params = {"start": start, "limit": 0}
-        return self._ask(upid.node, f"tasks/{_part(upid.raw)}/log", cluster.task_log, params)
+        return self._ask(upid.node, f"tasks/{_part(upid.raw)}/log", tasks.task_log, params)
 
     def stop_task(self, upid: Upid) -> None:
         """Ask the task to end: SIGTERM, and SIGKILL after 5 s. Says nothing about its end."""
@@ -205,7 +206,7 @@ class ProxmoxGateway:
         path = f"nodes/{_part(node)}/{guest_type.value}/{vmid:d}/migrate"
         body = guest.migrate_parameters(guest_type, options)
         answer, address = self._board.tell("POST", path, body, node=node)
-        return cluster.upid_of(answer, address=address)
+        return tasks.upid_of(answer, address=address)
 
     def _look(self, path: str, decode: Callable[[bytes], T]) -> T:
         return self._board.look(path, decode)

@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 class Timeouts:
     """How patient a gateway is, in seconds.
 
-    connect: until TLS stands. trial: the same for an address that was dead at the last attempt
-    while another one answers. look: what the asked node answers by itself. proxied: what it may
-    hand on to another node; Proxmox gives up by itself after 30 s. write: the same for changes.
+    connect: until TLS stands. trial: for the version of an address that was dead at the last
+    attempt while another one answers. look: what is asked about the whole cluster, which any node
+    answers by itself. direct: what a node is asked about itself. proxied: what it may hand on to
+    another node; Proxmox gives up by itself after 30 s. write: the same for changes. pulse: after
+    how much silence the peer is first asked for a sign of life.
     """
 
     connect: float = 2.0
     trial: float = 1.0
     look: float = 5.0
+    direct: float = 10.0
     proxied: float = 35.0
     write: float = 40.0
     pulse: float = 2.0
+
+
+# Between two signs of life of a peer that takes its time.
+_LONGEST_PULSE = 5.0
 
 
 class PatientSocket(ssl.SSLSocket):
@@ -63,6 +70,7 @@ class PatientSocket(ssl.SSLSocket):
                 if self._is_alive is not None and not self._is_alive():
                     message = f"no answer within {waited:.0f} s and no sign of life since"
                     raise TimeoutError(message) from None
+                self._pulse = min(self._pulse * 1.5, max(self._pulse, _LONGEST_PULSE))
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - time.monotonic()

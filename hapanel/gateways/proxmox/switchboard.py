@@ -58,7 +58,7 @@ class Switchboard:
 
     def look(self, path: str, decode: Callable[[bytes], T]) -> T:
         """A question about the whole cluster, which the asked node answers by itself."""
-        result, url = self._read(path, {}, decode, self._book.attempts(), self._timeouts.look)
+        result, url = self._read(path, {}, decode, self._book.attempts())
         self.answered_by = url
         return result
 
@@ -67,7 +67,7 @@ class Switchboard:
     ) -> T:
         """A question about one node: to itself when its address is known, else handed on."""
         attempts = self._book.attempts(about=node)
-        return self._read(path, params, decode, attempts, self._timeouts.proxied)[0]
+        return self._read(path, params, decode, attempts)[0]
 
     def tell(
         self,
@@ -82,7 +82,8 @@ class Switchboard:
         `may_have_happened` of the error is the truth about it.
         """
         errors: list[ClusterError] = []
-        for attempt in self._book.attempts(about=node):
+        attempts = sorted(self._book.attempts(about=node), key=lambda attempt: attempt.is_trial)
+        for attempt in attempts:
             try:
                 line = self._line(attempt.url)
                 answer = self._signed(line, partial(line.tell, method, path, body))
@@ -134,12 +135,11 @@ class Switchboard:
         params: Mapping[str, Any],
         decode: Callable[[bytes], T],
         attempts: tuple[Attempt, ...],
-        seconds: float,
     ) -> tuple[T, str]:
         errors: list[ClusterError] = []
         for attempt in attempts:
             try:
-                body = self._get(attempt, path, params, seconds)
+                body = self._get(attempt, path, params)
                 result = _decoded(body, decode, attempt.url)
             except (Unreachable, Garbage) as error:
                 self._book.failed(attempt.url, error.reason)
@@ -154,10 +154,17 @@ class Switchboard:
                 return result, attempt.url
         raise _most_telling(errors)
 
-    def _get(self, attempt: Attempt, path: str, params: Mapping[str, Any], seconds: float) -> bytes:
+    def _get(self, attempt: Attempt, path: str, params: Mapping[str, Any]) -> bytes:
         line = self._line(attempt.url)
-        connect = self._timeouts.trial if attempt.is_trial else self._timeouts.connect
-        return self._signed(line, lambda: line.ask(path, params, seconds=seconds, connect=connect))
+        if attempt.is_trial:
+            self._signed(line, partial(line.ask, "version", {}, seconds=self._timeouts.trial))
+        seconds = self._seconds(attempt, path)
+        return self._signed(line, partial(line.ask, path, params, seconds=seconds))
+
+    def _seconds(self, attempt: Attempt, path: str) -> float:
+        if not path.startswith("nodes/"):
+            return self._timeouts.look
+        return self._timeouts.direct if attempt.is_direct else self._timeouts.proxied
 
     def _signed(self, line: Line, send: Callable[[], bytes]) -> bytes:
         """Send with a valid sign-in; a refused ticket is renewed once, a token never."""

@@ -9,6 +9,7 @@ that is not of this form at all is Garbage.
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -134,3 +135,16 @@ def _fitting(value: Any, kind: Any) -> Any:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, float) and value.is_integer()
+
+
+def moment(epoch: int | None) -> datetime | None:
+    """UTC time of epoch seconds; None for None and for what no calendar holds."""
+    try:
+        return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """The parts of a list as Proxmox writes them: commas, semicolons or blanks between."""
+    return tuple(text.replace(";", " ").replace(",", " ").split())

@@ -14,6 +14,7 @@ import pytest
 from hapanel.gateways.proxmox import decode_cluster as cluster
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
+from hapanel.gateways.proxmox import decode_tasks as tasks
 from hapanel.gateways.proxmox.faults import error_body, fault_of
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.errors import (
@@ -209,34 +210,34 @@ def test_storages_know_what_is_shared_by_nature_and_by_word() -> None:
 
 
 def test_running_and_finished_tasks_are_told_apart_in_all_lists() -> None:
-    found = cluster.tasks(body_of("cluster-tasks-during-migrate"))
+    found = tasks.tasks(body_of("cluster-tasks-during-migrate"))
     running = [task for task in found if task.running]
     assert [task.upid.type for task in running] == ["qmigrate"]
     assert running[0].exit_status is None
     assert "migration aborted" in {task.exit_status for task in found}
-    assert all(task.running for task in cluster.tasks(body_of("tasks-active-during-migrate")))
-    done = cluster.tasks(body_of("get-nodes-pve1-tasks-vmid=100"))
+    assert all(task.running for task in tasks.tasks(body_of("tasks-active-during-migrate")))
+    done = tasks.tasks(body_of("get-nodes-pve1-tasks-vmid=100"))
     assert [task.exit_status for task in done] == ["OK", "OK"]
     assert done[0].ended_at == datetime.fromtimestamp(1795415161, UTC)
 
 
 def test_a_task_status_says_running_or_how_it_ended() -> None:
     upid = Upid.parse("UPID:pve2:00000444:0005845E:6B03E2BD:qmigrate:101:root@pam:")
-    ended = cluster.task_status(body_of("task-cancel-status"), upid)
+    ended = tasks.task_status(body_of("task-cancel-status"), upid)
     assert (ended.running, ended.exit_status) == (False, "migration aborted")
-    running = cluster.task_status(body_of("migrate-during-task-status"), upid)
+    running = tasks.task_status(body_of("migrate-during-task-status"), upid)
     assert (running.running, running.exit_status) == (True, None)
 
 
 def test_a_log_counts_its_lines_and_an_absent_one_counts_none() -> None:
-    log = cluster.task_log(body_of("migrate-during-task-log"))
+    log = tasks.task_log(body_of("migrate-during-task-log"))
     assert (len(log.lines), log.total, log.lines[0].n) == (4, 4, 1)
-    past = cluster.task_log(body_of("migrate-online-100-log-past-end"))
+    past = tasks.task_log(body_of("migrate-online-100-log-past-end"))
     assert (past.lines, past.total) == ((), 17)
-    absent = cluster.task_log(body_of("migrate-online-100-log-asked-of-other-node"))
+    absent = tasks.task_log(body_of("migrate-online-100-log-asked-of-other-node"))
     assert (absent.lines, absent.total) == ((), 0)
     empty = b'{"data":[{"n":1,"t":"no content"}],"total":1}'
-    assert cluster.task_log(empty).total == 0
+    assert tasks.task_log(empty).total == 0
 
 
 def test_a_guest_s_disks_are_named_with_their_storage_and_size() -> None:
@@ -330,7 +331,7 @@ def test_rights_say_whether_they_reach_below() -> None:
 
 def test_version_and_the_upid_of_a_write_are_read() -> None:
     assert cluster.version(body_of("get-version")) == "9.2.11"
-    assert cluster.upid_of(body_of("migrate-online-100"), address="").id == "100"
+    assert tasks.upid_of(body_of("migrate-online-100"), address="").id == "100"
 
 
 REFUSED: list[tuple[str, type[ClusterError]]] = [
@@ -389,9 +390,9 @@ READERS: list[tuple[str, Callable[[bytes], Any]]] = [
     (r"/cluster/config/nodes$", cluster.votes),
     (r"/cluster/config/qdevice$", cluster.qdevice),
     (r"/cluster/config/join$", cluster.node_fingerprints),
-    (r"/cluster/tasks$", cluster.tasks),
-    (r"/nodes/[^/]+/tasks$", cluster.tasks),
-    (r"/tasks/[^/]+/log$", cluster.task_log),
+    (r"/cluster/tasks$", tasks.tasks),
+    (r"/nodes/[^/]+/tasks$", tasks.tasks),
+    (r"/tasks/[^/]+/log$", tasks.task_log),
     (r"/storage$", cluster.storages),
     (r"/access/permissions$", cluster.permissions),
     (r"/version$", cluster.version),

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from hapanel.gateways.proxmox import decode_cluster as cluster
 from hapanel.gateways.proxmox import decode_ha as ha
+from hapanel.gateways.proxmox import decode_tasks as tasks
+from hapanel.gateways.proxmox.wire import moment
 from hapanel.ports.errors import Garbage
 
 
@@ -89,12 +91,12 @@ def test_a_cluster_without_a_node_is_garbage() -> None:
 
 
 def test_tasks_that_are_none_are_left_out() -> None:
-    assert cluster.tasks(envelope({"upid": "nonsense"}, {"no": "upid"})) == ()
+    assert tasks.tasks(envelope({"upid": "nonsense"}, {"no": "upid"})) == ()
 
 
 def test_moments_beyond_every_calendar_are_not_told() -> None:
-    assert cluster.moment(10**30) is None
-    assert cluster.moment(None) is None
+    assert moment(10**30) is None
+    assert moment(None) is None
 
 
 VALUES = st.recursive(
