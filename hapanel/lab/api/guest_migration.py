@@ -3,6 +3,7 @@
 from hapanel.lab.api.routing import NODE, Call, Needs, api
 from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.migration.container import container_migration
+from hapanel.lab.migration.disks import disks_of, local_disks_of
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.migration.live import live_migration, offline_migration
 from hapanel.lab.schema import Param, Type, flag, maybe
@@ -15,7 +16,6 @@ MIGRATE = Needs("/vms/{vmid}", ("VM.Migrate",))
 TARGET = Param("target", pattern=NODE.pattern, invalid=NODE.invalid)
 MAYBE_TARGET = maybe("target", pattern=NODE.pattern, invalid=NODE.invalid)
 ROOT_ONLY = ("force", "migration_type", "migration_network")
-DISK_KEYS = ("scsi", "virtio", "sata", "ide", "efidisk", "tpmstate", "unused")
 HA_COMMAND_SECONDS = 1.0
 
 
@@ -69,28 +69,17 @@ def _unlocked(call: Call) -> Guest:
     return guest
 
 
-def _volumes(guest: Guest) -> list[tuple[str, str, str]]:
-    """Key, volume and storage of each disk in the configuration."""
-    found = []
-    for key, value in guest.config.items():
-        volume = str(value).split(",")[0]
-        if key.rstrip("0123456789") in DISK_KEYS and key[-1].isdigit() and ":" in volume:
-            found.append((key, volume, volume.split(":")[0]))
-    return found
-
-
 def local_disks(call: Call, guest: Guest) -> list[Row]:
     """Volumes on storages that are not shared."""
     return [
-        {"volid": volume, "drivename": key, "size": guest.disk, "cdrom": 0, "is_unused": 0}
-        for key, volume, storage in _volumes(guest)
-        if storage in call.world.storages and not call.world.storages[storage].shared
+        {"volid": d.volume, "drivename": d.key, "size": d.size, "cdrom": 0, "is_unused": 0}
+        for d in local_disks_of(call.world, guest)
     ]
 
 
 def _unavailable(call: Call, guest: Guest, node: str) -> list[str]:
     storages = call.world.storages
-    used = {storage for _, _, storage in _volumes(guest) if storage in storages}
+    used = {disk.storage for disk in disks_of(guest) if disk.storage in storages}
     return sorted(name for name in used if not storages[name].is_on(node))
 
 
@@ -121,11 +110,17 @@ def vm_migrate(call: Call) -> object:
         raise died("can't migrate running VM without --online")
     for storage in _unavailable(call, guest, call.text("target")):
         raise died(f"storage '{storage}' is not available on node '{call.text('target')}'")
-    if local_disks(call, guest):
-        raise died("the lab does not move local disks")
+    if call.text("targetstorage", "1") != "1" and local_disks(call, guest):
+        raise died("the lab does not change the storage of a disk")
     if call.cluster.ha.is_managed(guest):
         return _through_ha(call, guest)
-    order = Order(guest.vmid, guest.node, call.text("target"), limit_kib=call.number("bwlimit"))
+    order = Order(
+        guest.vmid,
+        guest.node,
+        call.text("target"),
+        limit_kib=call.number("bwlimit"),
+        with_local_disks=call.flag("with-local-disks"),
+    )
     guest.lock = "migrate"
     is_live = guest.is_running
     work = live_migration(call.world, order) if is_live else offline_migration(call.world, order)

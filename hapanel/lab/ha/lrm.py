@@ -68,7 +68,7 @@ class LocalManager:
         self._work(service, guest, task_type(guest.kind, action), work)
 
     def _migrate(self, service: Service, guest: Guest, target: str) -> None:
-        order = Order(guest.vmid, self._node.name, target, by_ha=True)
+        order = Order(guest.vmid, self._node.name, target, by_ha=True, with_local_disks=True)
         if guest.lock is not None:
             self._lrm.report(service, 1)
             return

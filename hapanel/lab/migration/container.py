@@ -1,8 +1,8 @@
 """Moving a container: switched off, moved, started again (pve-container LXC/Migrate.pm)."""
 
 import asyncio
-from collections.abc import Iterator
 
+from hapanel.lab.migration.disks import LocalDisks, disks_of
 from hapanel.lab.migration.journey import SSH, Journey, MigrationFailed, Order
 from hapanel.lab.names import RunState
 from hapanel.lab.tasks import Task, Work
@@ -56,20 +56,20 @@ class ContainerMigration(Journey):
 
     async def _move(self) -> None:
         self.announce()
-        for volume, storage in self._volumes():
-            self.task.say(f"volume '{volume}' is on shared storage '{storage}'")
+        local = LocalDisks(self, self.rate)
+        for disk in disks_of(self.guest):
+            if disk in local.disks:
+                self.task.say(f"found local volume '{disk.volume}' (in current VM config)")
+            else:
+                self.task.say(f"volume '{disk.volume}' is on shared storage '{disk.storage}'")
+        with self.on_the_link():
+            await local.copy_volumes()
         text = self.guest.busy.fail_next_migration
         if text is not None:
             self.guest.busy.fail_next_migration = None
             raise MigrationFailed(text)
         await self.world.clock.pass_time(MOVE_SECONDS)
         self.move_config()
-
-    def _volumes(self) -> Iterator[tuple[str, str]]:
-        for key, value in self.guest.config.items():
-            if key == "rootfs" or (key.startswith("mp") and key[2:].isdigit()):
-                volume = str(value).split(",")[0]
-                yield volume, volume.split(":")[0]
 
     async def _start_on_target(self) -> None:
         target = self.world.nodes[self.order.target]

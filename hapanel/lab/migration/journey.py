@@ -1,14 +1,18 @@
 """What every migration has: an order, a lock, a way to the target, and the ends of its log."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
 from hapanel.lab.errors import TaskFailed
+from hapanel.lab.links import Network
 from hapanel.lab.migration import lines
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest, World
 
+KIB = 1024
 BEGIN_SECONDS = 0.7
 SSH_TIMEOUT_SECONDS = 38.0
 SSH = (
@@ -31,6 +35,7 @@ class Order:
     target: str
     by_ha: bool = False
     limit_kib: int = 0
+    with_local_disks: bool = False
     shutdown_timeout: int = 180
 
 
@@ -61,6 +66,26 @@ class Journey:
         self.task.say(f"# {SSH.format(name=target.name, ip=target.ip)} /bin/true")
         self.task.say(f"ssh: connect to host {target.ip} port 22: No route to host")
         raise MigrationFailed("Can't connect to destination address using public key")
+
+    def rate(self) -> float:
+        """Bytes per wall second on the link now, for this journey. 0 when nothing gets through."""
+        if not self.world.nodes[self.order.target].is_on:
+            return 0.0
+        link = self.world.links.between(self.order.source, self.order.target, Network.REPLICATION)
+        real = link.bytes_per_second()
+        if self.order.limit_kib:
+            real = min(real, self.order.limit_kib * KIB)
+        return real * self.speed
+
+    @contextmanager
+    def on_the_link(self) -> Iterator[None]:
+        """While inside, the journey takes its share of the link."""
+        link = self.world.links.between(self.order.source, self.order.target, Network.REPLICATION)
+        link.users += 1
+        try:
+            yield
+        finally:
+            link.users -= 1
 
     def announce(self) -> None:
         """`starting migration of VM 100 to node 'slave' (...)`."""

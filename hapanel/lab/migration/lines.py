@@ -20,6 +20,23 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
+def spoken(seconds: float) -> str:
+    """`4s`, `1m 22s`, `2h 5m 3s` (pve-common Format.pm)."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, whole = divmod(rest, 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes or hours else "", f"{whole}s"]
+    return " ".join(part for part in parts if part)
+
+
+def dd(sent: int, seconds: float) -> str:
+    """A line of dd: bytes in both units, whole seconds, decimal rate."""
+    rate = sent / max(seconds, 0.001) / 1e6
+    return (
+        f"{sent} bytes ({sent / 1e9:.1f} GB, {sent / 1024**3:.1f} GiB) copied, "
+        f"{seconds:.0f} s, {rate:.0f} MB/s"
+    )
+
+
 def progress(copy: PreCopy, rate: float) -> str:
     """`migration active, transferred X of Y VM-state, Z/s`, with the dirty rate when it wins."""
     line = (

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hapanel.lab.errors import TaskFailed
-from hapanel.lab.links import Network
 from hapanel.lab.migration import lines
 from hapanel.lab.migration.arithmetic import PreCopy
-from hapanel.lab.migration.journey import Journey, MigrationFailed, Order
+from hapanel.lab.migration.disks import LocalDisks
+from hapanel.lab.migration.journey import KIB, Journey, MigrationFailed, Order
 from hapanel.lab.names import RunState
 from hapanel.lab.tasks import Task, Work
 from hapanel.lab.world import World
@@ -27,7 +27,6 @@ CLEANUP_SECONDS = 3.0
 CANCEL_SECONDS = 2.5
 STALL_SECONDS = 30.0
 OFFLINE_SECONDS = 1.5
-KIB = 1024
 
 
 def live_migration(world: World, order: Order) -> Work:
@@ -40,7 +39,7 @@ def live_migration(world: World, order: Order) -> Work:
 
 
 def offline_migration(world: World, order: Order) -> Work:
-    """The work of a `qmigrate` task for a stopped VM on shared storage: the config moves."""
+    """The work of a `qmigrate` task for a stopped VM: disks are copied, the config moves."""
 
     async def work(task: Task) -> None:
         journey = Journey(world, order, task)
@@ -48,6 +47,10 @@ def offline_migration(world: World, order: Order) -> Work:
             journey.begin()
             await journey.reach_target()
             journey.announce()
+            disks = LocalDisks(journey, journey.rate)
+            disks.find(is_live=False)
+            with journey.on_the_link():
+                await disks.copy_offline()
             await world.clock.pass_time(OFFLINE_SECONDS)
             journey.move_config()
         except (MigrationFailed, asyncio.CancelledError) as fault:
@@ -79,7 +82,9 @@ class LiveMigration(Journey):
             self.abort(fault)
         try:
             await self._start_on_target()
-            copy = await self._copy_memory()
+            with self.on_the_link():
+                await self.disks.mirror()
+                copy = await self._copy_memory()
         except (MigrationFailed, asyncio.CancelledError) as fault:
             await self._give_up(fault)
             return
@@ -92,6 +97,8 @@ class LiveMigration(Journey):
         )
         await self.reach_target()
         self.announce()
+        self.disks = LocalDisks(self, self.rate)
+        self.disks.find(is_live=True)
 
     async def _start_on_target(self) -> None:
         vmid, target = self.guest.vmid, self.order.target
@@ -104,6 +111,7 @@ class LiveMigration(Journey):
         node = self.world.nodes[target]
         self.world.tasks.start(node, "qmstart", str(vmid), "root@pam", listen)
         await self.world.clock.pass_time(REMOTE_START_SECONDS)
+        self.disks.announce_targets()
         self.task.say("start remote tunnel")
         await self.world.clock.pass_time(TUNNEL_SECONDS)
         self.task.say("ssh tunnel ver 1")
@@ -128,19 +136,14 @@ class LiveMigration(Journey):
         )
         now = self.world.now()
         pace = _Pace(line_at=now, ticked_at=now)
-        link = self.world.links.between(self.order.source, self.order.target, Network.REPLICATION)
-        link.users += 1
         self.memory_since = now
-        try:
-            while not copy.is_ready:
-                await self._tick(copy, pace)
-        finally:
-            link.users -= 1
+        while not copy.is_ready:
+            await self._tick(copy, pace)
         return copy
 
     async def _tick(self, copy: PreCopy, pace: _Pace) -> None:
         await self.world.clock.pause(TICK_SECONDS)
-        now, rate = self.world.now(), self._rate()
+        now, rate = self.world.now(), self.rate()
         copy.dirty_rate = self.guest.busy.dirty_bytes
         copy.advance(now - pace.ticked_at, rate)
         self._notice_trouble(copy, pace, now - pace.ticked_at, rate)
@@ -159,16 +162,6 @@ class LiveMigration(Journey):
         if text is not None and copy.transferred > copy.total * 0.3:
             self.guest.busy.fail_next_migration = None
             raise MigrationFailed(text)
-
-    def _rate(self) -> float:
-        """Bytes per wall second on the link now, for this one. 0 when nothing gets through."""
-        if not self.world.nodes[self.order.target].is_on:
-            return 0.0
-        link = self.world.links.between(self.order.source, self.order.target, Network.REPLICATION)
-        real = link.bytes_per_second()
-        if self.order.limit_kib:
-            real = min(real, self.order.limit_kib * KIB)
-        return real * self.speed
 
     def _say_progress(self, copy: PreCopy, pace: _Pace, rate: float) -> None:
         if copy.transferred <= pace.sent:
@@ -191,14 +184,17 @@ class LiveMigration(Journey):
             say(lines.average_speed(self.guest.memory, elapsed, downtime))
         say(f"migration completed, transferred {lines.render_bytes(copy.transferred)} VM-state")
         say("migration status: completed")
+        self.disks.complete()
         await self.world.clock.pass_time(FLIP_SECONDS)
         self.move_config()
+        if self.disks.disks:
+            say("stopping NBD storage migration server on target.")
         await self.world.clock.pass_time(CLEANUP_SECONDS)
 
     async def _switch_over(self, copy: PreCopy) -> int:
         """The guest stands still for exactly as many milliseconds as the log will say."""
         device = self.world.random.randint(18, 45)
-        real_rate = max(self._rate() / self.speed, 1.0)
+        real_rate = max(self.rate() / self.speed, 1.0)
         forced = self.guest.busy.forced_downtime_ms
         downtime = copy.downtime_ms(real_rate, device) if forced is None else forced
         was = self.guest.state

@@ -23,11 +23,12 @@ from tests.pure.lab.stories import Story
 from tests.pure.lab.virtual_time import play
 
 
-def migrate(story: Story, limit_kib: int = 0) -> Task:
+def migrate(story: Story, *, with_local_disks: bool = False) -> Task:
     """100 from master to slave, not through HA."""
     world = story.world
     world.guests[100].lock = "migrate"
-    work = live_migration(world, Order(100, "master", "slave", limit_kib=limit_kib))
+    order = Order(100, "master", "slave", with_local_disks=with_local_disks)
+    work = live_migration(world, order)
     return world.tasks.start(world.nodes["master"], "qmigrate", "100", "root@pam", work)
 
 
@@ -57,6 +58,51 @@ def test_a_migration_writes_a_line_a_second_that_adds_up() -> None:
     assert len(sent) >= 10
     for before, after in itertools.pairwise(sent):
         assert after - before == pytest.approx(rate, abs=0.11)
+
+
+def put_disk_on_local(story: Story) -> None:
+    """The disk of 100 lies on its node alone."""
+    story.world.guests[100].config["scsi0"] = "local:100/vm-100-disk-0.raw,size=4G"
+
+
+def test_a_local_disk_is_mirrored_before_memory_moves() -> None:
+    async def story() -> list[str]:
+        tale = Story()
+        put_disk_on_local(tale)
+        task = migrate(tale, with_local_disks=True)
+        await tale.until(lambda: not task.is_running)
+        assert task.status == "OK"
+        return task.lines
+
+    lines = play(story())
+    mirrored = [line for line in lines if line.startswith("mirror-scsi0: transferred")]
+    assert re.fullmatch(
+        r"mirror-scsi0: transferred \S+ MiB of 4\.0 GiB \(\d+\.\d\d%\) in 1s", mirrored[0]
+    )
+    assert mirrored[-1] == ("mirror-scsi0: transferred 4.0 GiB of 4.0 GiB (100.00%) in 34s, ready")
+    order = [
+        "drive mirror is starting for drive-scsi0", mirrored[-1], "all 'mirror' jobs are ready",
+        "mirror-scsi0: successfully switched to actively synced mode",
+        "mirror-scsi0: mirror-job finished", "TASK OK",
+    ]  # fmt: skip
+    places = [lines.index(line) for line in order]
+    assert places == sorted(places)
+
+
+def test_without_being_allowed_to_a_local_disk_holds_the_guest_back() -> None:
+    async def story() -> None:
+        tale = Story()
+        put_disk_on_local(tale)
+        task = migrate(tale)
+        await tale.until(lambda: not task.is_running)
+        assert task.status == "migration aborted"
+        errors = [line[20:] for line in task.lines if " ERROR: " in line]
+        reason = "Problem found while scanning volumes - can't migrate VM - check log"
+        assert errors[0] == f"ERROR: {reason}"
+        assert errors[1].endswith(reason)
+        assert tale.world.guests[100].node == "master"
+
+    play(story())
 
 
 def test_two_migrations_share_their_link() -> None:

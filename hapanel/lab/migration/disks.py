@@ -1,0 +1,152 @@
+"""Disks that lie on one node only and have to travel along: mirrored live, or copied offline.
+
+Disks go one after the other, over the same link as memory. Line forms: qemu-server BlockJob.pm,
+pve-storage Storage.pm.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hapanel.lab.migration import lines
+from hapanel.lab.migration.journey import Journey, MigrationFailed
+from hapanel.lab.scenario import GIB
+from hapanel.lab.world import Guest, World
+
+TICK_SECONDS = 0.1
+DD_LINE_EVERY_SECONDS = 3.0
+DISK_KEYS = ("scsi", "virtio", "sata", "ide", "efidisk", "tpmstate", "unused", "rootfs", "mp")
+SCAN_FAILED = "Problem found while scanning volumes - can't migrate VM - check log"
+NOT_ASKED = "can't live migrate attached local disks without with-local-disks option"
+
+Rate = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One disk of a configuration: `scsi0: local:vm-100-disk-0,size=32G`."""
+
+    key: str
+    volume: str
+    storage: str
+    size: int
+
+
+def disks_of(guest: Guest) -> Iterator[Disk]:
+    """Every disk the configuration names."""
+    for key, value in guest.config.items():
+        volume, _, options = str(value).partition(",")
+        if key.rstrip("0123456789") in DISK_KEYS and ":" in volume:
+            yield Disk(key, volume, volume.split(":")[0], _size(options, guest.disk))
+
+
+def _size(options: str, default: int) -> int:
+    for option in options.split(","):
+        name, _, value = option.partition("=")
+        if name == "size" and value.endswith("G") and value[:-1].isdigit():
+            return int(value[:-1]) * GIB
+    return default
+
+
+def local_disks_of(world: World, guest: Guest) -> list[Disk]:
+    """Disks on storages that are not shared."""
+    storages = world.storages
+    return [d for d in disks_of(guest) if d.storage in storages and not storages[d.storage].shared]
+
+
+class LocalDisks:
+    """The local disks of one journey."""
+
+    def __init__(self, journey: Journey, rate: Rate) -> None:
+        self._journey = journey
+        self._rate = rate
+        self._say = journey.task.say
+        self._print = journey.task.print
+        self.disks = local_disks_of(journey.world, journey.guest)
+
+    def find(self, *, is_live: bool) -> None:
+        """Names what has to travel. Raises MigrationFailed when a live one was not allowed to."""
+        for disk in self.disks:
+            self._say(f"found local disk '{disk.volume}' (attached)")
+        if self.disks and is_live and not self._journey.order.with_local_disks:
+            for disk in self.disks:
+                self._say(f"can't migrate local disk '{disk.volume}': {NOT_ASKED}")
+            self._say(f"ERROR: {SCAN_FAILED}")
+            self._say("aborting phase 1 - cleanup resources")
+            raise MigrationFailed(SCAN_FAILED)
+
+    def announce_targets(self) -> None:
+        """Says how the volumes are called over there."""
+        for disk in self.disks:
+            self._say(f"volume '{disk.volume}' is '{disk.volume}' on the target")
+
+    async def mirror(self) -> None:
+        """Copies the disks of a running guest and keeps them in step."""
+        if not self.disks:
+            return
+        vmid = self._journey.guest.vmid
+        self._say("starting storage migration")
+        for disk in self.disks:
+            export = f"nbd:unix:/run/qemu-server/{vmid}_nbd.migrate:exportname=drive-{disk.key}"
+            self._say(f"{disk.key}: start migration to {export}")
+            self._print(f"drive mirror is starting for drive-{disk.key}")
+            await self._mirror_one(disk)
+        self._print("all 'mirror' jobs are ready")
+        self._say("switching mirror jobs to actively synced mode")
+        for disk in self.disks:
+            self._print(f"mirror-{disk.key}: switching to actively synced mode")
+            self._print(f"mirror-{disk.key}: successfully switched to actively synced mode")
+
+    async def _mirror_one(self, disk: Disk) -> None:
+        clock, sent = self._journey.world.clock, 0.0
+        began = line_at = self._journey.world.now()
+        while sent < disk.size:
+            await clock.pause(TICK_SECONDS)
+            sent = min(float(disk.size), sent + self._rate() * TICK_SECONDS)
+            now = self._journey.world.now()
+            if now - line_at >= 1 or sent >= disk.size:
+                line_at = now
+                self._print(self._progress(disk, sent, now - began))
+
+    def _progress(self, disk: Disk, sent: float, seconds: float) -> str:
+        """`mirror-scsi0: transferred 1.2 GiB of 32.0 GiB (3.75%) in 4s`, at the end `, ready`."""
+        percent = 100 * sent / disk.size
+        ready = ", ready" if sent >= disk.size else ""
+        return (
+            f"mirror-{disk.key}: transferred {lines.render_bytes(sent)} of "
+            f"{lines.render_bytes(disk.size)} ({percent:.2f}%) in {lines.spoken(seconds)}{ready}"
+        )
+
+    def complete(self) -> None:
+        """The guest runs over there: the mirrors are given up."""
+        if not self.disks:
+            return
+        self._print("all 'mirror' jobs are ready")
+        for disk in self.disks:
+            self._print(f"mirror-{disk.key}: Completing block job...")
+            self._print(f"mirror-{disk.key}: Completed successfully.")
+            self._print(f"mirror-{disk.key}: mirror-job finished")
+
+    async def copy_offline(self) -> None:
+        """Copies the disks of a stopped guest with dd."""
+        if not self.disks:
+            return
+        self._say("copying local disk images")
+        await self.copy_volumes()
+
+    async def copy_volumes(self) -> None:
+        """The copying itself, which containers have too."""
+        for disk in self.disks:
+            await self._copy_one(disk)
+            self._say(f"successfully imported '{disk.volume}'")
+            self._say(f"volume '{disk.volume}' is '{disk.volume}' on the target")
+
+    async def _copy_one(self, disk: Disk) -> None:
+        clock, sent = self._journey.world.clock, 0.0
+        began = line_at = self._journey.world.now()
+        while sent < disk.size:
+            await clock.pause(TICK_SECONDS)
+            sent = min(float(disk.size), sent + self._rate() * TICK_SECONDS)
+            now = self._journey.world.now()
+            if now - line_at >= DD_LINE_EVERY_SECONDS or sent >= disk.size:
+                line_at = now
+                self._say(lines.dd(int(sent), now - began))
