@@ -35,7 +35,6 @@ from hapanel.gateways.proxmox.transport import (
 from hapanel.gateways.proxmox.trust import Trust
 from hapanel.ports.errors import CertificateMismatch, Garbage, Unreachable
 
-
 # Seconds within which a connection that was closed meanwhile shows it.
 AT_ONCE = 0.5
 
