@@ -13,14 +13,12 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
-from hapanel.ports.probe import Failure, Probe, ProbeResult, ProbeTarget
+from hapanel.ports.probe import Failure, ProbeResult, ProbeTarget
 
 _STATUS_LINE = re.compile(rb"^HTTP/\d(?:\.\d)? ([1-5]\d\d)(?: |\r|\n|$)")
 _LONGEST_LINE = 8 * 1024
@@ -166,36 +164,3 @@ def _context(verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-async def probe_series(
-    target: ProbeTarget,
-    *,
-    every: float,
-    report: Callable[[ProbeResult], None],
-    until: asyncio.Event,
-    ask: Probe = probe,
-) -> None:
-    """Probe every `every` seconds, whether or not earlier probes were answered, until told to end.
-
-    A guest that is held still answers all waiting probes at once when it goes on; starting them
-    on a fixed beat is what measures the pause. As many wait at a time as fit into the time-out,
-    so they cannot pile up. Each result is reported as it comes; those under way at the end too.
-    """
-    most = max(1, round(target.answer_seconds / every)) + 1
-    under_way: set[asyncio.Task[None]] = set()
-
-    async def ask_and_report() -> None:
-        report(await ask(target))
-
-    loop = asyncio.get_running_loop()
-    beat = loop.time()
-    while not until.is_set():
-        if len(under_way) < most:
-            task = asyncio.create_task(ask_and_report())
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-        beat = max(beat + every, loop.time() - every)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(until.wait(), max(0.0, beat - loop.time()))
-    await asyncio.gather(*under_way)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hapanel.gateways.http_probe import place_of, probe, probe_series
+from hapanel.gateways.http_probe import place_of, probe
 from hapanel.ports.probe import Failure, ProbeResult, ProbeTarget
 from tests.contract.gateway_server import Authority
 
@@ -168,58 +168,3 @@ def test_an_unknown_authority_is_refused_unless_the_service_says_skip() -> None:
 def test_a_url_that_cannot_be_probed_is_a_mistake_of_the_caller(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         place_of(url)
-
-
-def test_a_series_keeps_its_beat_while_answers_are_late() -> None:
-    """A server that is held still for half a second answers all that waited at once."""
-    held = asyncio.Event()
-    results: list[ProbeResult] = []
-
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        await held.wait()
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        writer.close()
-
-    async def run() -> None:
-        async with serving(handler) as port:
-            target = ProbeTarget(url=f"http://127.0.0.1:{port}/")
-            end = asyncio.Event()
-            running = asyncio.create_task(
-                probe_series(target, every=0.05, report=results.append, until=end)
-            )
-            await asyncio.sleep(0.5)
-            held.set()
-            await asyncio.sleep(0.2)
-            end.set()
-            await running
-
-    asyncio.run(run())
-    waited = [result.ms for result in results if result.ms > 100]
-    assert len(waited) >= 5
-    assert all(result.status == 200 for result in results)
-
-
-def test_a_series_does_not_pile_up() -> None:
-    under_way, most = 0, 0
-
-    async def slow(target: ProbeTarget) -> ProbeResult:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(target.answer_seconds * 3)
-        under_way -= 1
-        return await probe(target)
-
-    async def run() -> None:
-        target = ProbeTarget(url="http://127.0.0.1:1/", answer_seconds=0.1)
-        end = asyncio.Event()
-        running = asyncio.create_task(
-            probe_series(target, every=0.02, report=lambda _: None, until=end, ask=slow)
-        )
-        await asyncio.sleep(0.4)
-        end.set()
-        await running
-
-    asyncio.run(run())
-    assert most <= 6
