@@ -143,10 +143,13 @@ class Hub:
             return RESET
         try:
             oldest = await self._redis.xrange(STREAM, count=1)
+            newest = await self._redis.xrevrange(STREAM, count=1)
             newer = await self._redis.xrange(STREAM, min=f"({last_id.strip()}", count=REPLAYED + 1)
         except (RedisError, OSError) as error:
             raise HubUnavailable(str(error)) from error
-        if not oldest or last < _id_of(oldest[0]) or len(newer) > REPLAYED:
+        # Outside of what is kept: too old, or from before Redis lost its memory.
+        is_known = bool(oldest) and _id_of(oldest[0]) <= last <= _id_of(newest[0])
+        if not is_known or len(newer) > REPLAYED:
             return RESET
         hints = list(_hints(newer))
         if hints and hints[-1].id is not None:

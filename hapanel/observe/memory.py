@@ -23,6 +23,8 @@ from hapanel.observe.recorded import recorded_of
 from nodes.models import Cluster, Event
 
 REREAD_SECONDS = 60.0
+# A thing has to be missing from two rounds to be gone.
+PATIENCE = timedelta(seconds=settings.OBSERVE_SECONDS)
 
 
 @dataclass
@@ -62,10 +64,9 @@ def memory_of(cluster: Cluster, pace: Pace) -> Memory:
         known = _shelf.memories.get(cluster.pk)
     if known is not None and known.is_current(pace):
         return known
-    patience = timedelta(seconds=settings.OBSERVE_SECONDS)
     recorded = recorded_of(cluster)
     made = Memory(
-        picture=Picture(recorded, patience),
+        picture=Picture(recorded, PATIENCE),
         quorum=QuorumWatch(_announced(cluster)),
         generation=pace.generation,
         read_at=time.monotonic(),
@@ -83,6 +84,12 @@ def forget(cluster_id: int) -> None:
     """Drop what is remembered: after an error in the middle of writing nobody knows what holds."""
     with _shelf.guard:
         _shelf.memories.pop(cluster_id, None)
+
+
+def forget_all() -> None:
+    """Start as a new process does."""
+    with _shelf.guard:
+        _shelf.memories.clear()
 
 
 def _announced(cluster: Cluster) -> bool | None:

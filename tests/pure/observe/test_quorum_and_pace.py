@@ -1,0 +1,88 @@
+"""When quorum is news, and what each look asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from hapanel.kernel.names import Upid
+from hapanel.observe.pace import Pace
+from hapanel.observe.quorum_watch import QuorumWatch
+from hapanel.observe.task_hints import guests_touched
+from hapanel.ports.cluster import Task
+from nodes.models import Cluster, Reach
+
+
+def test_one_odd_answer_is_no_loss_of_quorum() -> None:
+    watch = QuorumWatch(announced=True)
+    said = [watch.hear(value) for value in (True, False, True, False, True, True)]
+    assert said == [None] * 6
+
+
+def test_a_loss_is_news_when_it_is_said_twice_in_a_row() -> None:
+    watch = QuorumWatch(announced=True)
+    assert [watch.hear(value) for value in (False, False, False)] == [None, False, None]
+    assert [watch.hear(value) for value in (True, True)] == [None, True]
+
+
+def test_nobodys_word_changes_nothing() -> None:
+    watch = QuorumWatch(announced=True)
+    assert [watch.hear(value) for value in (False, None, False)] == [None, None, False]
+
+
+def test_a_cluster_that_is_met_whole_is_no_news_and_one_that_is_met_broken_is() -> None:
+    whole, broken = QuorumWatch(None), QuorumWatch(None)
+    assert [whole.hear(True), whole.hear(True)] == [None, None]
+    assert [broken.hear(False), broken.hear(False)] == [None, False]
+
+
+def _calls(seconds: int, *, watched: bool, operating: bool = False) -> int:
+    """Upstream calls of `seconds` ticks of one second, the slow questions left out."""
+    cluster, pace, calls = Cluster(reach=Reach.OK), Pace(), 0
+    for tick in range(1000, 1000 + seconds):
+        now = float(tick)
+        if not pace.is_due(cluster, now, hurried=watched or operating):
+            continue
+        plan = pace.plan(now, operating=operating)
+        calls += 1 + plan.whole + plan.membership + plan.tasks
+        pace = pace.after(now, plan)
+    return calls
+
+
+def test_an_unwatched_cluster_gets_one_call_a_second() -> None:
+    assert _calls(60, watched=False) == 60
+
+
+def test_a_watched_cluster_gets_fewer_than_two_calls_a_second() -> None:
+    assert _calls(60, watched=True) == 100
+
+
+def test_the_task_list_belongs_to_each_look_while_an_operation_runs() -> None:
+    pace = Pace()
+    for tick in range(1000, 1010):
+        plan = pace.plan(float(tick), operating=True)
+        assert plan.tasks
+        pace = pace.after(float(tick), plan)
+
+
+@pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.CERTIFICATE])
+def test_a_refused_token_is_not_shown_every_second(reach: Reach) -> None:
+    cluster, pace = Cluster(reach=reach), Pace(looked_at=1000.0)
+    assert not pace.is_due(cluster, 1010.0, hurried=True)
+    assert pace.is_due(cluster, 1015.0, hurried=True)
+
+
+def test_an_uneven_tick_does_not_cost_a_round() -> None:
+    cluster, pace = Cluster(reach=Reach.OK), Pace(looked_at=1000.0, round_at=1000.0)
+    assert pace.is_due(cluster, 1002.8, hurried=False)
+    assert pace.plan(1002.8, operating=False).whole
+
+
+def _task(kind: str, vmid: str, n: int) -> Task:
+    raw = f"UPID:master:0000000{n}:00000000:6B03DC72:{kind}:{vmid}:root@pam:"
+    return Task(upid=Upid.parse(raw), running=False, exit_status="OK")
+
+
+def test_only_tasks_that_change_a_configuration_make_it_worth_reading_again() -> None:
+    tasks = [_task("qmconfig", "100", 1), _task("qmstart", "101", 2), _task("qmmove", "102", 3)]
+    ended = frozenset(task.upid.raw for task in tasks[:2])
+    assert guests_touched(tasks, ended) == [100]
