@@ -196,7 +196,11 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "HA Panel",
-    "DESCRIPTION": "High-availability clusters: seeing, judging, operating.",
+    "DESCRIPTION": (
+        "High-availability clusters: seeing, judging, operating. Times are ISO 8601 in UTC, sizes "
+        "bytes. What nobody has seen lately is told as unknown or null. Errors are problems with a "
+        "cause and a remedy in the language of Accept-Language. docs/api.md has a walk through."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -206,6 +210,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     # Only where two lists of words bear the same field's name.
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "hapanel.api.events.describe_events",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "MigrationMode": ["online", "restart", "offline"],
         "ClusterMode": ["watch", "operate"],

@@ -29,12 +29,15 @@ SECRETS = ("ca_pem", "encrypted_secret")
 
 
 class QdeviceSerializer(serializers.Serializer[dict[str, Any]]):
-    """A vote from outside the cluster."""
+    """A vote from outside the cluster. `votes` is 0 where Proxmox does not tell the number."""
 
     configured = serializers.BooleanField()
     connected = serializers.BooleanField(allow_null=True)
     votes = serializers.IntegerField()
     text = serializers.CharField(allow_blank=True)
+    algorithm = serializers.CharField(allow_null=True, required=False)
+    host = serializers.CharField(allow_null=True, required=False)
+    casts_vote = serializers.BooleanField(allow_null=True, required=False)
 
 
 class ClusterSerializer(serializers.ModelSerializer[Cluster]):

@@ -67,7 +67,7 @@ class MigrationSerializer(OperationSerializer):
 
     name = serializers.SerializerMethodField()
     type = serializers.CharField(source="guest_type")
-    mode = serializers.SerializerMethodField(help_text="null: what fits the guest")
+    mode = serializers.SerializerMethodField(help_text="null: what fits, until it began")
     with_local_disks = serializers.SerializerMethodField()
     target_storage = serializers.SerializerMethodField()
     bandwidth_limit = serializers.SerializerMethodField(help_text="KiB/s")
@@ -98,7 +98,7 @@ class MigrationSerializer(OperationSerializer):
         return operation.subject.partition(" ")[2]
 
     def get_mode(self, operation: Operation) -> str | None:
-        mode: str | None = operation.params.get("mode")
+        mode: str | None = operation.params.get("mode") or operation.memo.get("mode")
         return mode
 
     def get_with_local_disks(self, operation: Operation) -> bool:

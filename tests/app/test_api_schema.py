@@ -27,6 +27,7 @@ from nodes.models import Cluster
 from vms.models import HaResource
 
 METHODS = ("get", "post", "patch", "put", "delete")
+ALWAYS = {"401", "403", "404", "429", "500"}
 EXAMPLES_EACH = 12
 PATHS = {
     "audit/": {"get"},
@@ -39,6 +40,7 @@ PATHS = {
     "vms/{cluster}/{vmid}/": {"get"},
     "ha-resources/": {"get"},
     "ha-resources/{cluster}/{sid}/": {"get"},
+    "events/": {"get"},
     "migrations/": {"get", "post"},
     "migrations/{id}/": {"get"},
     "migrations/{id}/cancel/": {"post"},
@@ -88,7 +90,8 @@ def test_each_operation_has_a_name_a_summary_a_door_and_its_problems(
         names.append(operation["operationId"])
         assert operation.get("summary"), where
         assert {"bearer": []} in operation["security"], where
-        assert {"401", "403", "404", "429", "500"} <= set(operation["responses"]), where
+        wanted = {"401", "403", "503"} if path.endswith("/events/") else ALWAYS
+        assert wanted <= set(operation["responses"]), where
         assert "application/problem+json" in operation["responses"]["403"]["content"], where
     assert len(names) == len(set(names))
 
@@ -117,6 +120,9 @@ def test_the_api_answers_as_its_schema_says(ada: User, clusterubd: Cluster) -> N
     for found in described.get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
+        called.add((operation.path, operation.method))
+        if operation.path == "/api/v1/events/":
+            continue  # answered by hapanel.asgi, which a WSGI application has not
 
         @settings(
             max_examples=EXAMPLES_EACH,
@@ -139,5 +145,4 @@ def test_the_api_answers_as_its_schema_says(ada: User, clusterubd: Cluster) -> N
             )
 
         call()
-        called.add((operation.path, operation.method))
     assert len(called) == sum(len(methods) for methods in PATHS.values())
