@@ -25,6 +25,7 @@ from vms.selectors import (
 )
 
 PAGE = 50
+SUMMARY_PARTS = ("guest-head", "guest-actions", "guest-running", "guest-now", "guest-past")
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -82,7 +83,7 @@ def guest_summary(request: HttpRequest, cluster: str, vmid: int) -> HttpResponse
     context = guest_context(cluster, vmid, "summary")
     context["disks"] = GuestDisk.objects.filter(guest=context["guest"]).order_by("key")
     context["past"] = _past_moves(context["cluster"], vmid)
-    return fragment(request, "vms/guest.html", context, "guest-head", "guest-now", "guest-past")
+    return fragment(request, "vms/guest.html", context, *SUMMARY_PARTS)
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -93,7 +94,7 @@ def guest_ha(request: HttpRequest, cluster: str, vmid: int) -> HttpResponse:
     context["resource"] = HaResource.objects.filter(cluster=guest.cluster, sid=guest.sid).first()
     rules = HaRule.objects.filter(cluster=guest.cluster)
     context["rules"] = [rule for rule in rules if guest.sid in rule.resources]
-    return fragment(request, "vms/guest_ha.html", context, "guest-head", "guest-ha")
+    return fragment(request, "vms/guest_ha.html", context, "guest-ha")
 
 
 @requires(Permission.SEE_OPERATIONS)
@@ -102,7 +103,7 @@ def guest_history(request: HttpRequest, cluster: str, vmid: int) -> HttpResponse
     context = guest_context(cluster, vmid, "history")
     past = migrations_of(context["cluster"], vmid).select_related("cluster")
     context["page"] = page_of(past, request)
-    return fragment(request, "vms/guest_history.html", context, "guest-head", "guest-history")
+    return fragment(request, "vms/guest_history.html", context, "guest-history")
 
 
 def guest_context(cluster_name: str, vmid: int, section: str) -> dict[str, Any]:

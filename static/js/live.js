@@ -33,7 +33,7 @@ function depends(element, hint) {
   return element.dataset.live.split(/\s+/).some((token) => {
     const [kind, cluster, key] = token.split(":");
     return kind === hint.kind && (cluster === "*" || cluster === hint.cluster)
-      && (key === "*" || key === undefined || key === String(hint.key));
+      && (key === "*" || key === undefined || hint.key === "" || key === String(hint.key));
   });
 }
 
@@ -57,23 +57,23 @@ function refresh(element) {
 function refreshAll() { liveParts().forEach(refresh); }
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const part = parts.get(event.detail.elt.id);
+  // Not detail.elt: that is an ancestor once the part itself was replaced.
+  const { id } = event.detail.requestConfig.elt;
+  const part = parts.get(id);
   if (!part) return;
   part.busy = false;
-  const current = part.again && document.getElementById(event.detail.elt.id);
+  const current = part.again && document.getElementById(id);
   part.again = false;
   if (current) refresh(current);
 });
 
 function hear(hint) {
-  // Figures are replaced by each round of observation, so they say that the cluster was seen.
-  if (hint.kind === "metrics") seen(hint.cluster);
+  if (hint.kind === "seen") { seen(hint.cluster, hint.key); return; }
   liveParts().forEach((element) => { if (depends(element, hint)) refresh(element); });
 }
 
 /* A round of observation that found no change is still news: what is shown is fresh again. */
-function seen(cluster) {
-  const stamp = new Date(now()).toISOString();
+function seen(cluster, stamp) {
   document.querySelectorAll(`[data-seen="${CSS.escape(cluster)}"]`).forEach((element) => {
     if (element.dataset.observedAt) element.dataset.observedAt = stamp;
     if (element.dataset.age) element.dataset.age = stamp;
