@@ -15,14 +15,15 @@ FIRST_REPORT_SECONDS = 4.0
 
 
 class Hardware:
-    """Power of the nodes, and the reports their pvestatd sends while they have it."""
+    """Power of the nodes, and the reports their pvestatd sends while they have it.
 
-    def __init__(
-        self, world: World, membership: Membership, is_managed: Callable[[Guest], bool]
-    ) -> None:
+    `is_managed` says which guests HA starts after a boot, so that `startall` leaves them out.
+    """
+
+    def __init__(self, world: World, membership: Membership) -> None:
         self._world = world
         self._membership = membership
-        self._is_managed = is_managed
+        self.is_managed: Callable[[Guest], bool] = lambda _guest: False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -50,6 +51,11 @@ class Hardware:
         node.power = Power.BOOTING
         self._spawn(self._boot(node))
 
+    def reset(self, node: Node) -> None:
+        """Off and on again, as a watchdog does it."""
+        self.crash(node)
+        self.power_on(node)
+
     async def _boot(self, node: Node) -> None:
         clock = self._world.clock
         await clock.pass_time(BOOT_SECONDS)
@@ -66,7 +72,7 @@ class Hardware:
     def _start_all(self, node: Node) -> Work:
         async def work(_task: Task) -> None:
             for guest in list(self._world.guests_of(node.name)):
-                if self._is_managed(guest) or guest.config.get("onboot") != 1:
+                if self.is_managed(guest) or guest.config.get("onboot") != 1:
                     continue
                 start = work_of(self._world, guest.vmid, guest.kind, node.name, Action.START)
                 type_ = task_type(guest.kind, Action.START)

@@ -40,9 +40,10 @@ class Lab:
         self.world = build(scenario, self.clock, net)
         device = QDevice(scenario.qdevice) if scenario.qdevice else None
         self.membership = Membership(self.world, device)
-        self.ha = HaManager(self.world, self.membership)
+        self.hardware = Hardware(self.world, self.membership)
+        self.ha = HaManager(self.world, self.membership, self.hardware.reset)
+        self.hardware.is_managed = self.ha.is_managed
         self.cluster = Cluster(self.world, self.membership, self.ha)
-        self.hardware = Hardware(self.world, self.membership, self.ha.is_managed)
         self.faults = {name: ApiFault() for name in self.world.nodes}
         self.authority = Authority(scenario.cluster)
         self.ca_file = ""

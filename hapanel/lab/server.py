@@ -96,6 +96,8 @@ class NodeApi:
         route, names = api.find(request.method, path)
         if not route.anonymous:
             self._check_rights(route, principal, names)
+        if names.get("node") == "localhost":
+            names["node"] = self._node
         node = await self._place(route, names)
         values = verify({**request.parameters(), **names}, route.params)
         return await result_of(Call(self._cluster, node, principal, route, values))
@@ -112,8 +114,8 @@ class NodeApi:
 
     async def _place(self, route: Route, names: dict[str, str]) -> str:
         """Who answers: this node, or the one in the path when the method is proxied there."""
-        target = names.get("node")
-        if not route.proxied or target is None or target in (self._node, "localhost"):
+        target = names.get("node", self._node)
+        if not route.proxied or target == self._node:
             return self._node
         other = self._cluster.world.node(target)
         clock = self._cluster.world.clock

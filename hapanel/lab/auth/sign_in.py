@@ -9,7 +9,7 @@ from hapanel.lab.cluster import Cluster
 from hapanel.lab.errors import ApiError
 from hapanel.lab.net.http import Request
 
-TOKEN_HEADER = re.compile(r"PVEAPIToken=([^!=\s]+@[^!=\s]+)!([^=:\s]+)[=:](\S+)")
+TOKEN_HEADER = re.compile(r"PVEAPIToken=([^!=\s]+@[^!=\s]+)!([^=\s]+)=(\S+)")
 COOKIE = re.compile(r"(?:^|;\s*)PVEAuthCookie=([^;]*)")
 OPEN_PATHS = frozenset(("/access/ticket", "/access/domains"))
 NOBODY = Principal("")

@@ -8,10 +8,12 @@ from hapanel.lab.ha.crm import Crm
 from hapanel.lab.ha.locks import Locks
 from hapanel.lab.ha.lrm import LocalManager, settled
 from hapanel.lab.ha.model import CrmState, HaState, Lrm, Request, Resource, Service
+from hapanel.lab.ha.watchdog import Watchdog
 from hapanel.lab.membership import Membership
-from hapanel.lab.world import Guest, World
+from hapanel.lab.world import Guest, Node, World
 
 ROUND_SECONDS = 10.0
+WATCHDOG_SECONDS = 1.0
 FIRST_CRM_ROUND_SECONDS = 1.0
 FIRST_LRM_ROUND_SECONDS = 4.0
 LOCK_WAIT_SECONDS = 10.0
@@ -20,7 +22,7 @@ LOCK_WAIT_SECONDS = 10.0
 class HaManager:
     """What the API and the program may ask of HA."""
 
-    def __init__(self, world: World, membership: Membership) -> None:
+    def __init__(self, world: World, membership: Membership, reset: Callable[[Node], None]) -> None:
         self._world = world
         self._membership = membership
         self.state = HaState({name: Lrm(name) for name in world.nodes})
@@ -29,6 +31,7 @@ class HaManager:
         self._locals = [
             LocalManager(world, membership, self.state, locks, name) for name in world.nodes
         ]
+        self._watchdog = Watchdog(world, membership, self.state, reset)
         self._rounds: list[asyncio.Task[None]] = []
 
     def adopt(self, vmids: Iterable[int], master: str | None) -> None:
@@ -52,17 +55,18 @@ class HaManager:
         self._play(FIRST_CRM_ROUND_SECONDS, self._crm_round)
         for number, local in enumerate(self._locals):
             self._play(FIRST_LRM_ROUND_SECONDS + 2 * number, local.round)
+        self._play(FIRST_CRM_ROUND_SECONDS, self._watchdog.round, WATCHDOG_SECONDS)
 
     def _crm_round(self) -> None:
         if self.state.resources or self.state.master is not None:
             self._crm.round()
 
-    def _play(self, first: float, play: Callable[[], None]) -> None:
+    def _play(self, first: float, play: Callable[[], None], every: float = ROUND_SECONDS) -> None:
         async def rounds() -> None:
             await self._world.clock.pass_time(first)
             while True:
                 play()
-                await self._world.clock.pass_time(ROUND_SECONDS)
+                await self._world.clock.pass_time(every)
 
         self._rounds.append(asyncio.get_running_loop().create_task(rounds()))
 

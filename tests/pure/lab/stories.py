@@ -25,9 +25,10 @@ class Story:
         self.world = build(spec, Clock(speed, epoch=EPOCH), "127.0.0")
         device = QDevice(spec.qdevice) if spec.qdevice else None
         self.membership = Membership(self.world, device)
-        self.ha = HaManager(self.world, self.membership)
+        self.hardware = Hardware(self.world, self.membership)
+        self.ha = HaManager(self.world, self.membership, self.hardware.reset)
+        self.hardware.is_managed = self.ha.is_managed
         self.cluster = Cluster(self.world, self.membership, self.ha)
-        self.hardware = Hardware(self.world, self.membership, self.ha.is_managed)
         self.ha.adopt((guest.vmid for guest in spec.guests if guest.ha), master)
         self.hardware.run()
         self.ha.run()

@@ -290,6 +290,25 @@ def test_a_dead_master_that_held_the_managers_seat_costs_three_minutes() -> None
     play(story())
 
 
+def test_the_smaller_side_of_a_partition_resets_itself_before_its_guests_are_recovered() -> None:
+    async def story() -> None:
+        tale = Story("clusterubd-qdevice")
+        guest = tale.world.guests[100]
+        tale.ha.request_migration("vm:100", "slave")
+        await tale.until(lambda: tale.service("vm:100") == "vm:100 (slave, started)")
+        tale.world.links.between("master", "slave", Network.CLUSTER).is_cut = True
+        tale.membership.disturbed()
+        cut = tale.seconds
+        fell = await tale.until(lambda: not tale.world.nodes["slave"].is_on)
+        assert 55 < fell - cut < 75
+        assert not guest.is_running
+        runs = await tale.until(lambda: guest.is_running)
+        assert 110 < runs - cut < 160
+        assert guest.runs_on == guest.node == "master"
+
+    play(story())
+
+
 def test_a_stop_waits_for_the_migrations_lock_and_gives_up_after_ten_seconds() -> None:
     async def story() -> None:
         tale = Story()
