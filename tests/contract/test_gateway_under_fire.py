@@ -578,6 +578,15 @@ def test_a_ticket_that_is_refused_again_and_again_ends_in_one_refusal(
         assert len(server.requests) == 4
 
 
+@pytest.mark.parametrize("behave", [silent, cut_in_the_body, always(answer(502, "Bad", "<html>"))])
+def test_a_sign_in_that_fails_before_a_write_means_that_nothing_was_written(
+    authority: Authority, behave: Behaviour
+) -> None:
+    with asking(authority, behave, credentials=TICKETS) as (gateway, [server]):
+        assert not failed_write(gateway).may_have_happened
+        assert server.paths == ["/access/ticket"]
+
+
 def test_a_second_factor_points_to_a_token(authority: Authority) -> None:
     raw = ok({"ticket": "PVE:!tfa!x", "CSRFPreventionToken": "c", "NeedTFA": 1})
     with asking(authority, always(raw), credentials=TICKETS) as (gateway, _):

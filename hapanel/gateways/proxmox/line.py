@@ -33,7 +33,7 @@ from hapanel.gateways.proxmox.transport import (
     TooLarge,
 )
 from hapanel.gateways.proxmox.trust import Trust
-from hapanel.ports.errors import CertificateMismatch, Garbage, Unreachable
+from hapanel.ports.errors import CertificateMismatch, ClusterError, Garbage, Unreachable
 
 # Seconds within which a connection that was closed meanwhile shows it.
 AT_ONCE = 0.5
@@ -79,7 +79,7 @@ class Line:
         self._auth = auth
         self._timeouts = timeouts
         self._on_call = on_call
-        self._kept = self._new_session()
+        self._kept = self._new_session(auth)
 
     def ask(self, path: str, params: Mapping[str, Any], *, seconds: float) -> bytes:
         """GET over a kept connection. Proxmox closes idle ones after 5 s, perhaps in this very
@@ -97,17 +97,38 @@ class Line:
         except _Cut as cut:
             raise cut.as_unreachable() from cut
 
-    def tell(
-        self, method: str, path: str, body: Mapping[str, Any], *, signed: bool = True
-    ) -> bytes:
+    def tell(self, method: str, path: str, body: Mapping[str, Any]) -> bytes:
         """POST, PUT or DELETE, sent exactly once and over a connection of its own, so that a kept
         one which the server is just closing cannot leave it open whether the write arrived."""
-        session = self._new_session(self._auth if signed else ProxmoxHTTPAuthBase())
-        call = Call(session, self._timeouts.connect, self._timeouts.write, {"Connection": "close"})
         try:
-            return self._send(call, method, path, body)
+            return self._send_afresh(self._auth, self._timeouts.write, method, path, body)
         except _Cut as cut:
             raise cut.as_unreachable(may_have_happened=True) from cut
+
+    def fetch_ticket(self, form: Mapping[str, str]) -> bytes:
+        """Sign in with user and password (or old ticket). Changes nothing in the cluster, so its
+        errors never say that something may have happened."""
+        auth = ProxmoxHTTPAuthBase()
+        try:
+            return self._send_afresh(auth, self._timeouts.look, "POST", "access/ticket", form)
+        except _Cut as cut:
+            raise cut.as_unreachable() from cut
+        except ClusterError as error:
+            error.may_have_happened = False
+            raise
+
+    def _send_afresh(
+        self,
+        auth: ProxmoxHTTPAuthBase,
+        seconds: float,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+    ) -> bytes:
+        session = self._new_session(auth)
+        try:
+            call = Call(session, self._timeouts.connect, seconds, {"Connection": "close"})
+            return self._send(call, method, path, body)
         finally:
             session.close()
 
@@ -115,8 +136,8 @@ class Line:
         """Give the kept connections back."""
         self._kept.close()
 
-    def _new_session(self, auth: ProxmoxHTTPAuthBase | None = None) -> Session:
-        return Session(Pool(self.url, self._trust, self._timeouts), auth or self._auth)
+    def _new_session(self, auth: ProxmoxHTTPAuthBase) -> Session:
+        return Session(Pool(self.url, self._trust, self._timeouts), auth)
 
     def _send(self, call: Call, method: str, path: str, params: Mapping[str, Any]) -> bytes:
         writes = method != "GET"

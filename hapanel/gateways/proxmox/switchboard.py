@@ -170,17 +170,13 @@ class Switchboard:
         """Send with a valid sign-in; a refused ticket is renewed once, a token never."""
         self._keep_silent()
         auth = self._sign_in()
-
-        def post(form: Mapping[str, str]) -> bytes:
-            return line.tell("POST", "access/ticket", form, signed=False)
-
         try:
-            auth.prepare(post)
+            auth.prepare(line.fetch_ticket)
             proof = auth.proof
             try:
                 answer = send()
             except SignInRefused:
-                if not auth.sign_in_again(post, proof):
+                if not auth.sign_in_again(line.fetch_ticket, proof):
                     raise
                 answer = send()
         except SignInRefused as refusal:

@@ -77,7 +77,7 @@ class Pool(HTTPSConnectionPool):
         super().__init__(
             host,
             port,
-            maxsize=4,
+            maxsize=8,
             ssl_context=trust.context,
             assert_fingerprint=trust.fingerprint,
         )
