@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from hapanel.observe.pace import Plan
 from hapanel.observe.picture import Look
-from hapanel.observe.task_list import TaskList, ask_tasks
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster import ClusterGateway, Task
 from hapanel.ports.errors import PermissionMissing
 
 T = TypeVar("T")
@@ -22,7 +21,7 @@ class Answers:
 
     look: Look
     digest: bytes
-    tasks: TaskList | None
+    tasks: tuple[Task, ...] | None
     answered_by: str
     refused: PermissionMissing | None
 
@@ -43,9 +42,7 @@ class _Asked:
             return None
 
 
-def ask(
-    cluster_id: int, gateway: ClusterGateway, plan: Plan, known_digest: bytes | None
-) -> Answers:
+def ask(gateway: ClusterGateway, plan: Plan, known_digest: bytes | None) -> Answers:
     """Ask what `plan` says. Raises ClusterError when the cluster does not answer, or not well."""
     asked = _Asked()
     asked_at = datetime.now(UTC)
@@ -58,5 +55,5 @@ def ask(
         ha=asked.maybe(plan.whole, gateway.ha_status),
         membership=asked.maybe(plan.membership, gateway.membership),
     )
-    tasks = asked.maybe(plan.tasks, lambda: ask_tasks(cluster_id, gateway))
+    tasks = asked.maybe(plan.tasks, gateway.tasks)
     return Answers(look, answer.digest, tasks, gateway.answered_by or "", asked.refused)

@@ -43,14 +43,14 @@ class Pace:
             interval = QUICK_SECONDS
         return now - self.looked_at >= interval - SLACK_SECONDS
 
-    def plan(self, now: float, *, operating: bool) -> Plan:
+    def plan(self, now: float) -> Plan:
         """Which questions the look at `now` asks."""
         whole = now - self.round_at >= settings.OBSERVE_SECONDS - SLACK_SECONDS
         even = self.round % 2 == 0
         return Plan(
             whole=whole,
             membership=whole and even,
-            tasks=operating or (whole and not even),
+            tasks=whole and not even,
         )
 
     def after(self, now: float, plan: Plan) -> Pace:
@@ -64,7 +64,9 @@ class Pace:
 class Plan:
     """The questions of one look, besides /cluster/resources which every look asks.
 
-    whole: the HA manager's status, and one of the slow questions when it is due.
+    whole: the HA manager's status, and one of the slow questions when it is due. Members and
+    tasks take turns: /cluster/resources tells a lost member too, and who follows a task reads
+    its log.
     """
 
     whole: bool = True

@@ -35,23 +35,21 @@ def observe(
     cluster: Cluster,
     gateway: ClusterGateway,
     *,
-    operating: bool = False,
     judge_rights: JudgeRights | None = None,
 ) -> bool:
     """Look at `cluster` once and record what changed; whether it answered.
 
-    operating: an operation runs, so the task list belongs to every look. judge_rights: see
-    `ask_slowly`.
+    judge_rights: see `ask_slowly`.
     Raises RedisError and DatabaseError; what the cluster does wrong is recorded, not raised.
     """
     began = now()
     pace = read_pace(cluster.pk)
     memory = memory_of(cluster, pace)
-    plan = pace.plan(began, operating=operating)
+    plan = pace.plan(began)
     if memory.picture.membership is None:
         plan = Plan(whole=True, membership=True, tasks=plan.tasks)
     try:
-        answers = ask(cluster.pk, gateway, plan, _known_digest(memory))
+        answers = ask(gateway, plan, _known_digest(memory))
     except ClusterError as error:
         fail(cluster, error)
         return False
@@ -121,6 +119,6 @@ def _touched(answers: Answers, memory: Memory) -> list[int]:
     """Guests whose configuration a task that just ended may have changed."""
     if answers.tasks is None:
         return []
-    ended = frozenset(t.upid.raw for t in answers.tasks.tasks if not t.running)
+    ended = frozenset(t.upid.raw for t in answers.tasks if not t.running)
     known, memory.finished_tasks = memory.finished_tasks, ended
-    return [] if known is None else guests_touched(answers.tasks.tasks, ended - known)
+    return [] if known is None else guests_touched(answers.tasks, ended - known)

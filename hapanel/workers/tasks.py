@@ -57,8 +57,7 @@ def observe_cluster(cluster_id: int) -> None:
             return
         try:
             with wiring.gateway_of(cluster) as gateway:
-                operating = cluster_id in _operating_clusters()
-                observe(cluster, gateway, operating=operating, judge_rights=_lacking)
+                observe(cluster, gateway, judge_rights=_lacking)
         except ClusterError as error:
             fail(cluster, error)
 

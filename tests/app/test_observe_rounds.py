@@ -10,13 +10,13 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from hapanel.kernel.names import Upid
 from hapanel.live.stream import STREAM, connection
 from hapanel.observe import memory, pace
 from hapanel.observe.pace import write_generation
 from hapanel.observe.round import observe
 from hapanel.observe.staleness import tell_stale
-from hapanel.observe.task_list import last_tasks
-from hapanel.ports.cluster import ClusterGateway, HaRule
+from hapanel.ports.cluster import ClusterGateway, HaRule, Task
 from hapanel.ports.errors import PermissionMissing, SignInRefused, Unreachable
 from nodes.metrics import cluster_metrics
 from nodes.models import Cluster, Event, Node, NodeStatus, Reach, Storage
@@ -42,12 +42,12 @@ class Watcher:
     def gateway(self) -> ClusterGateway:
         return cast("ClusterGateway", self.double)
 
-    def look(self, *, after: float = 3.0, operating: bool = False) -> bool:
+    def look(self, *, after: float = 3.0) -> bool:
         """One look `after` seconds on the clock of the pace."""
         self._at += after
         self.double.asked.clear()
         self.cluster.refresh_from_db()
-        answered = observe(self.cluster, self.gateway, operating=operating)
+        answered = observe(self.cluster, self.gateway)
         self.cluster.refresh_from_db()
         return answered
 
@@ -279,10 +279,17 @@ def test_figures_are_replaced_and_a_dead_nodes_have_none(watcher: Watcher) -> No
     assert figures.all_guests() == {}
 
 
-def test_the_task_list_is_shared_while_an_operation_runs(watcher: Watcher) -> None:
-    watcher.look(operating=True)
-    assert "tasks" in watcher.double.asked
-    assert last_tasks(watcher.cluster.pk) is not None
+def test_a_task_that_may_have_changed_a_configuration_has_it_read_again(watcher: Watcher) -> None:
+    watcher.look()
+    watcher.look()
+    wishes = f"hapanel:configurations:wanted:{watcher.cluster.pk}"
+    connection().delete(wishes)
+    raw = "UPID:master:00000001:00000000:6B03DC72:qmconfig:101:root@pam:"
+    ended = Task(upid=Upid.parse(raw), running=False, exit_status="OK")
+    watcher.double.listed_tasks = (ended,)
+    watcher.look()
+    watcher.look()
+    assert connection().zrange(wishes, 0, -1) == [b"101"]
 
 
 def test_rules_and_missing_rights_are_read_in_turn(

@@ -35,14 +35,14 @@ def test_a_cluster_that_is_met_whole_is_no_news_and_one_that_is_met_broken_is() 
     assert [broken.hear(False), broken.hear(False)] == [None, False]
 
 
-def _calls(seconds: int, *, watched: bool, operating: bool = False) -> int:
+def _calls(seconds: int, *, watched: bool) -> int:
     """Upstream calls of `seconds` ticks of one second, the slow questions left out."""
     cluster, pace, calls = Cluster(reach=Reach.OK), Pace(), 0
     for tick in range(1000, 1000 + seconds):
         now = float(tick)
-        if not pace.is_due(cluster, now, hurried=watched or operating):
+        if not pace.is_due(cluster, now, hurried=watched):
             continue
-        plan = pace.plan(now, operating=operating)
+        plan = pace.plan(now)
         calls += 1 + plan.whole + plan.membership + plan.tasks
         pace = pace.after(now, plan)
     return calls
@@ -56,14 +56,6 @@ def test_a_watched_cluster_gets_fewer_than_two_calls_a_second() -> None:
     assert _calls(60, watched=True) == 100
 
 
-def test_the_task_list_belongs_to_each_look_while_an_operation_runs() -> None:
-    pace = Pace()
-    for tick in range(1000, 1010):
-        plan = pace.plan(float(tick), operating=True)
-        assert plan.tasks
-        pace = pace.after(float(tick), plan)
-
-
 @pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.CERTIFICATE])
 def test_a_refused_token_is_not_shown_every_second(reach: Reach) -> None:
     cluster, pace = Cluster(reach=reach), Pace(looked_at=1000.0)
@@ -74,7 +66,7 @@ def test_a_refused_token_is_not_shown_every_second(reach: Reach) -> None:
 def test_an_uneven_tick_does_not_cost_a_round() -> None:
     cluster, pace = Cluster(reach=Reach.OK), Pace(looked_at=1000.0, round_at=1000.0)
     assert pace.is_due(cluster, 1002.8, hurried=False)
-    assert pace.plan(1002.8, operating=False).whole
+    assert pace.plan(1002.8).whole
 
 
 def _task(kind: str, vmid: str, n: int) -> Task:
