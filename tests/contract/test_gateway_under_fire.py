@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -619,6 +620,29 @@ def test_no_secret_reaches_a_log_or_an_error(
     told = caplog.text + repr(error) + str(error) + repr(TOKEN) + repr(TICKETS)
     for secret in ("secret", TOKEN_SECRET, "PVE:panel", "csrf1", "target"):
         assert secret not in told.replace("secret hidden", "")
+
+
+# Threads
+
+
+def test_threads_share_a_gateway_its_connections_and_its_ticket(authority: Authority) -> None:
+    door = TicketDoor()
+    with (
+        asking(authority, door, credentials=TICKETS) as (gateway, [server]),
+        ThreadPoolExecutor(8) as threads,
+    ):
+        answers = list(threads.map(lambda _: gateway.version(), range(80)))
+        assert answers == ["9.2.11"] * 80
+        assert gateway.calls == len(server.requests) == 81
+        assert door.given == 1
+        assert server.connections <= 9
+
+
+def test_a_gateway_that_is_closed_under_way_opens_again(authority: Authority) -> None:
+    with asking(authority, healthy) as (gateway, _):
+        gateway.version()
+        gateway.close()
+        assert gateway.version() == "9.2.11"
 
 
 # A second opinion
