@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
+# A first start makes the environment anew on a busy machine; more than this is a fault.
+START_SECONDS = 180
 
 
 class DemoSet:
@@ -91,11 +94,17 @@ class DemoSet:
     def bring_home(self, vmid: int, node: str = "master") -> None:
         """Wait until the guest is at rest and on `node`, migrating it there when it is not."""
         path = f"vms/clusterubd/{vmid}/"
+        eventually(lambda: not self._open_operation(vmid), 120)
         eventually(lambda: self.get(path)["status"] == "running", 90)
         if self.get(path)["node"] != node:
             operation = eventually(lambda: self._ask(vmid, node), 60)
             ended = self.wait_for_end(operation["id"])
             assert ended["state"] == "succeeded", ended
+
+    def _open_operation(self, vmid: int) -> bool:
+        """Whether a migration of the guest still goes on (a test before may have failed in it)."""
+        newest = self.get(f"migrations/?vmid={vmid}&cluster=clusterubd")["results"]
+        return any(operation["state"] in {"queued", "running"} for operation in newest)
 
     def _ask(self, vmid: int, node: str) -> dict[str, Any] | None:
         body = {"cluster": "clusterubd", "vmid": vmid, "target": node}
@@ -136,7 +145,8 @@ def running_demo(*options: str) -> Iterator[DemoSet]:
         panel = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
         try:
             assert panel.stdout is not None
-            line = panel.stdout.readline()
+            readable, _, _ = select.select([panel.stdout], [], [], START_SECONDS)
+            line = panel.stdout.readline() if readable else b""
             assert line, (var / "panel.err").read_text()[-4000:]
             yield DemoSet(json.loads(line), var)
         finally:

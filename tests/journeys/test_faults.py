@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.journeys.conftest import SignIn
 from tests.journeys.demo_set import DemoSet, eventually
@@ -72,15 +73,10 @@ def test_a_crashed_guests_service_is_down_on_hals_page_within_five_seconds(
     demo.bring_home(100)
     page = sign_in("hal")
     page.goto("/status/")
-    siakad = page.locator("[data-service]", has_text="SIAKAD").first
-    siakad.wait_for()
-    eventually(lambda: siakad.get_attribute("data-state") == "ok", 20)
+    siakad = page.locator("li.service", has_text="SIAKAD").locator(".service-head [data-state]")
+    expect(siakad).to_have_attribute("data-state", "ok", timeout=20_000)
     demo.ctl("crash", "master")
-    page.wait_for_function(
-        """() => [...document.querySelectorAll('[data-service]')]
-                 .some(e => /SIAKAD/i.test(e.textContent) && e.dataset.state === 'danger')""",
-        timeout=5000,
-    )
+    expect(siakad).to_have_attribute("data-state", "danger", timeout=5_000)
 
 
 def test_frozen_apis_turn_grey_within_two_intervals(demo: DemoSet) -> None:
