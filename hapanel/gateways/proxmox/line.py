@@ -79,7 +79,7 @@ class Line:
         self._auth = auth
         self._timeouts = timeouts
         self._on_call = on_call
-        self._kept = self._new_session(auth)
+        self._kept = self._new_session(auth, misses=1)
 
     def ask(self, path: str, params: Mapping[str, Any], *, seconds: float) -> bytes:
         """GET over a kept connection. Proxmox closes idle ones after 5 s, perhaps in this very
@@ -125,7 +125,7 @@ class Line:
         path: str,
         body: Mapping[str, Any],
     ) -> bytes:
-        session = self._new_session(auth)
+        session = self._new_session(auth, misses=2)
         try:
             call = Call(session, self._timeouts.connect, seconds, {"Connection": "close"})
             return self._send(call, method, path, body)
@@ -136,8 +136,8 @@ class Line:
         """Give the kept connections back."""
         self._kept.close()
 
-    def _new_session(self, auth: ProxmoxHTTPAuthBase) -> Session:
-        return Session(Pool(self.url, self._trust, self._timeouts), auth)
+    def _new_session(self, auth: ProxmoxHTTPAuthBase, *, misses: int) -> Session:
+        return Session(Pool(self.url, self._trust, self._timeouts, misses), auth)
 
     def _send(self, call: Call, method: str, path: str, params: Mapping[str, Any]) -> bytes:
         writes = method != "GET"

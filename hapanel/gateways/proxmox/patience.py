@@ -42,35 +42,52 @@ class Timeouts:
 _LONGEST_PULSE = 5.0
 
 
+@dataclass(slots=True)
+class Pulse:
+    """How a silent peer is watched: asked after `seconds`, given up after `misses` in a row.
+
+    A read that is given up too early is asked elsewhere; a write that is, leaves a person in
+    doubt, so a busy peer is given a second chance there.
+    """
+
+    is_alive: Callable[[], bool]
+    seconds: float
+    misses: int = 1
+    _missed: int = 0
+
+    def is_gone(self) -> bool:
+        """Ask for a sign of life, and wait a little longer for the next one."""
+        self._missed = 0 if self.is_alive() else self._missed + 1
+        self.seconds = min(self.seconds * 1.5, max(self.seconds, _LONGEST_PULSE))
+        return self._missed >= self.misses
+
+
 class PatientSocket(ssl.SSLSocket):
     """A TLS socket whose reads share one deadline (set by `expect_answer`)."""
 
     _deadline: float | None = None
     _seconds: float = 0.0
-    _pulse: float = 2.0
-    _is_alive: Callable[[], bool] | None = None
+    _pulse: Pulse | None = None
 
-    def expect_answer(self, seconds: float, pulse: float, is_alive: Callable[[], bool]) -> None:
-        """Start the clock for one answer. `is_alive` is asked after each silent pulse."""
+    def expect_answer(self, seconds: float, pulse: Pulse) -> None:
+        """Start the clock for one answer, header and body."""
         self._deadline = time.monotonic() + seconds
         self._seconds = seconds
         self._pulse = pulse
-        self._is_alive = is_alive
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
         """As SSLSocket's. Raises TimeoutError at the deadline or when the peer is gone."""
-        if self._deadline is None:
+        if self._deadline is None or self._pulse is None:
             return super().recv_into(buffer, nbytes, flags)
         while True:
-            self.settimeout(min(self._remaining(self._deadline), self._pulse))
+            self.settimeout(min(self._remaining(self._deadline), self._pulse.seconds))
             try:
                 return super().recv_into(buffer, nbytes, flags)
             except TimeoutError:
                 waited = self._seconds - self._remaining(self._deadline)
-                if self._is_alive is not None and not self._is_alive():
+                if self._pulse.is_gone():
                     message = f"no answer within {waited:.0f} s and no sign of life since"
                     raise TimeoutError(message) from None
-                self._pulse = min(self._pulse * 1.5, max(self._pulse, _LONGEST_PULSE))
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - time.monotonic()

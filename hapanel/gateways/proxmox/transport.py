@@ -18,7 +18,7 @@ from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from hapanel.gateways.proxmox.patience import PatientSocket, Timeouts
+from hapanel.gateways.proxmox.patience import PatientSocket, Pulse, Timeouts
 from hapanel.gateways.proxmox.trust import Trust, answers_tls, host_and_port
 
 MAX_BODY = 64 * 1024 * 1024
@@ -50,8 +50,7 @@ class Answer:
 class _Connection(HTTPSConnection):
     """Knows for certain whether anything was sent, and when the whole answer is due."""
 
-    pulse: float
-    is_alive: Callable[[], bool]
+    new_pulse: Callable[[], Pulse]
 
     def connect(self) -> None:
         try:
@@ -63,16 +62,19 @@ class _Connection(HTTPSConnection):
         # urllib3 has put the read timeout of this request into self.timeout: for us it is the
         # time for the whole answer, header and body.
         if isinstance(self.sock, PatientSocket) and self.timeout is not None:
-            self.sock.expect_answer(float(self.timeout), self.pulse, self.is_alive)
+            self.sock.expect_answer(float(self.timeout), self.new_pulse())
         return super().getresponse()
 
 
 class Pool(HTTPSConnectionPool):
-    """All connections to one address; made with the trust and not changed by anybody."""
+    """All connections to one address; made with the trust and not changed by anybody.
+
+    misses: after how many missing signs of life in a row a silent peer is given up.
+    """
 
     ConnectionCls = _Connection
 
-    def __init__(self, url: str, trust: Trust, timeouts: Timeouts) -> None:
+    def __init__(self, url: str, trust: Trust, timeouts: Timeouts, misses: int) -> None:
         host, port = host_and_port(url)
         super().__init__(
             host,
@@ -81,13 +83,12 @@ class Pool(HTTPSConnectionPool):
             ssl_context=trust.context,
             assert_fingerprint=trust.fingerprint,
         )
-        self._pulse = timeouts.pulse
-        self._is_alive = partial(answers_tls, url, trust, timeouts.connect)
+        is_alive = partial(answers_tls, url, trust, timeouts.connect)
+        self._new_pulse = partial(Pulse, is_alive, timeouts.pulse, misses)
 
     def _new_conn(self) -> Any:
         connection = cast("_Connection", super()._new_conn())
-        connection.pulse = self._pulse
-        connection.is_alive = self._is_alive
+        connection.new_pulse = self._new_pulse
         return connection
 
 
