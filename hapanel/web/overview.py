@@ -48,6 +48,7 @@ class Risks:
 
     guests: list[Guest]
     total: int
+    is_now: bool = False  # there is no quorum already
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -90,6 +91,7 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
         "nodes": [NodeLine(n, figures_of(figures, n.name)) for n in nodes],
         "online": sum(node.status == "online" for node in nodes),
         "counts": guest_counts(found),
+        "missing": sum(node.status != "online" for node in nodes),
         "managed": HaResource.objects.filter(cluster=found).count(),
         "in_error": HaResource.objects.filter(cluster=found, state="error").count(),
         "risks": risks(found, verdict),
@@ -111,13 +113,17 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
 
 
 def risks(cluster: Cluster, verdict: Verdict) -> Risks:
-    """HA guests on nodes whose loss the quorum would not survive: nobody would restart them."""
+    """HA guests that nobody would restart: on nodes whose loss the quorum would not survive.
+
+    Without a quorum that is every one of them.
+    """
+    is_now = verdict.code is Code.NOT_QUORATE
     fatal = _fatal_nodes(verdict)
-    if not fatal:
+    if not fatal and not is_now:
         return Risks([], 0)
-    at_risk = guests_of(cluster).filter(node__in=fatal)
-    at_risk = at_risk.exclude(status="stopped").exclude(ha_state__in=["", "ignored"])
-    return Risks(list(at_risk.order_by("vmid")[:RISKS_NAMED]), at_risk.count())
+    managed = guests_of(cluster).exclude(ha_state__in=["", "ignored"]).exclude(status="stopped")
+    at_risk = managed if is_now else managed.filter(node__in=fatal)
+    return Risks(list(at_risk.order_by("vmid")[:RISKS_NAMED]), at_risk.count(), is_now)
 
 
 def _fatal_nodes(verdict: Verdict) -> Iterable[str]:

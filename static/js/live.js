@@ -181,8 +181,8 @@ function tick() {
 
 /* Before a part greys it asks once more: maybe it was seen and only this page was not told. */
 function confirm(element, limit) {
-  const part = element.matches("[data-live][hx-get]") && (parts.get(element.id) || { last: 0 });
-  if (part && Date.now() - part.last > limit * 1000) refresh(element);
+  const part = element.closest("[data-live][hx-get]");
+  if (part && Date.now() - (parts.get(part.id)?.last || 0) > limit * 1000) refresh(part);
 }
 
 setInterval(tick, 1000);

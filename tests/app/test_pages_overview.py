@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from nodes.models import Cluster, Event, Node, NodeStatus, Reach
+from vms.models import HaResource
 
 PATH = "/clusters/clusterubd/"
 
@@ -80,3 +81,13 @@ def test_nothing_of_later_work_is_shown(as_ada: Client, clusterubd: Cluster) -> 
     text = _page(as_ada).lower()
     for word in ("drill", "drain", "replication", "capacity", "alerts"):
         assert word not in text
+
+
+def test_without_quorum_no_tile_is_green_about_ha(as_oda: Client, clusterubd: Cluster) -> None:
+    Node.objects.filter(name="slave").update(status=NodeStatus.OFFLINE)
+    Cluster.objects.update(quorate=False, total_votes=1)
+    HaResource.objects.create(cluster=clusterubd, sid="vm:100", state="started")
+    text = _page(as_oda)
+    assert "stands still" in text
+    assert "None because of the quorum" not in text
+    assert "nobody starts it elsewhere" in text

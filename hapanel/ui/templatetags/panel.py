@@ -15,7 +15,7 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -88,11 +88,12 @@ def gutter(name: str, word: str) -> SafeString:
 
 
 def _stateful(css_class: str, name: str, word: str) -> SafeString:
-    # "was:" is shown by the style sheet as soon as the part around it is stale.
+    # "was:" is shown by the style sheet as soon as the part around it is stale. What was not known
+    # then is not known now either.
+    was = "" if name == "unknown" else f'<span class="was">{escape(gettext("was:"))} </span>'
     return mark_safe(  # noqa: S308
         f'<span class="{css_class}" data-state="{name}">{mark(name)}'
-        f'<span><span class="was">{conditional_escape(gettext("was:"))} </span>'
-        f"{conditional_escape(word)}</span></span>"
+        f"<span>{was}{conditional_escape(word)}</span></span>"
     )
 
 
