@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -116,7 +117,12 @@ class Demo:
         what = ("--scenario", options.scenario, "--speed", f"{options.speed:g}")
         where = ("--net", self._net, "--control-port", "0")
         command = (sys.executable, "-m", "hapanel.lab", *what, *where)
-        return Program("lab", command, base_environment(self._root), output=self._ready_line)
+        # A lab that is killed cannot tidy up after itself: it gets a place that is emptied here.
+        scratch = self._home / "lab"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        environ = {**base_environment(self._root), "TMPDIR": str(scratch)}
+        return Program("lab", command, environ, output=self._ready_line)
 
     def environment(self) -> dict[str, str]:
         """The settings of the demo's processes: its own, and nothing that leads elsewhere."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from pathlib import Path
 
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 SHOWN_PER_LOOK = 5
+# The same error again and again is shown once in this time; the log has every one.
+SHOWN_AGAIN_AFTER_SECONDS = 60.0
 # Log lines of these levels, and the last line of a traceback.
 _WORTH_SHOWING = re.compile(rb"\b(?:ERROR|CRITICAL)\b|^[\w.]+(?:Error|Exception|Refused)\b")
+# Two lines that differ only in these (times, task ids, ports) say the same.
+_NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 
 
 class Journal:
@@ -21,6 +26,7 @@ class Journal:
         path.touch(mode=0o600)
         self._keep_small()
         self._read_up_to = path.stat().st_size
+        self._shown_at: dict[str, float] = {}
 
     def new_errors(self) -> list[str]:
         """Lines that speak of an error and were written since the last look, a few of them."""
@@ -32,11 +38,20 @@ class Journal:
             lines = log.read().splitlines()
         self._read_up_to = size
         errors = [_readable(line) for line in lines if _WORTH_SHOWING.search(line)]
+        errors = [line for line in errors if self._is_news(line)]
         if len(errors) > SHOWN_PER_LOOK:
             more = len(errors) - SHOWN_PER_LOOK
             errors = [*errors[:SHOWN_PER_LOOK], f"... and {more} more lines in {self.path}"]
         self._keep_small()
         return errors
+
+    def _is_news(self, line: str) -> bool:
+        shape = _NUMBERS.sub("#", line)
+        now = time.monotonic()
+        if now - self._shown_at.get(shape, -SHOWN_AGAIN_AFTER_SECONDS) < SHOWN_AGAIN_AFTER_SECONDS:
+            return False
+        self._shown_at[shape] = now
+        return True
 
     def last_lines(self, count: int = 15) -> list[str]:
         """The end of the log."""

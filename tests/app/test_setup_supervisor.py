@@ -145,6 +145,14 @@ def test_only_lines_that_speak_of_errors_reach_the_screen(tmp_path: Path) -> Non
     assert journal.new_errors() == []
 
 
+def test_the_same_error_again_and_again_is_shown_once(tmp_path: Path) -> None:
+    journal = Journal("worker", tmp_path / "worker.log")
+    for second in range(3):
+        with journal.path.open("a") as lines:
+            lines.write(f"16:39:{second:02} ERROR task {second} failed\n")
+        assert len(journal.new_errors()) == (second == 0)
+
+
 def test_a_log_that_grew_large_is_cut_under_its_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
