@@ -1,7 +1,12 @@
-"""`python -m hapanel.lab`."""
+"""`python -m hapanel.lab`; with `ctl` as its first word it only talks to a lab that runs."""
 
 import sys
 
-from hapanel.lab.cli import main
+if sys.argv[1:2] == ["ctl"]:
+    from hapanel.lab import ctl
 
-sys.exit(main())
+    sys.exit(ctl.main(sys.argv[2:]))
+
+from hapanel.lab import cli
+
+sys.exit(cli.main())

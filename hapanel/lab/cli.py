@@ -1,4 +1,4 @@
-"""The command line: run a lab in the foreground, or talk to one with `ctl`."""
+"""The command line that runs a lab in the foreground."""
 
 import argparse
 import asyncio
@@ -6,8 +6,6 @@ import json
 import re
 import signal
 import sys
-import urllib.error
-import urllib.request
 
 from hapanel.lab.control import Control
 from hapanel.lab.lab import Lab, fresh_control_token
@@ -15,15 +13,11 @@ from hapanel.lab.net.listener import Door, Listener
 from hapanel.lab.scenario import Scenario, UnknownScenario, load
 
 LOOPBACK_NET = re.compile(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){2}")
-CTL_TIMEOUT = 30
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; the exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    if words[:1] == ["ctl"]:
-        return ctl(words[1:])
-    arguments = _parser().parse_args(words)
+    arguments = _parser().parse_args(argv)
     try:
         scenario = load(arguments.scenario)
     except UnknownScenario as fault:
@@ -78,34 +72,3 @@ async def _serve(scenario: Scenario, arguments: argparse.Namespace) -> int:
         control.set_door(Door.CLOSED)
         await lab.close()
     return 0
-
-
-def ctl(words: list[str]) -> int:
-    """Sends one action to a running lab: 0 done, 2 refused, 1 unreachable."""
-    parser = argparse.ArgumentParser(prog="python -m hapanel.lab ctl")
-    parser.add_argument("--url", required=True, help="control_url of the ready line")
-    parser.add_argument("--token", required=True, help="control_token of the ready line")
-    parser.add_argument("action")
-    parser.add_argument("args", nargs=argparse.REMAINDER)
-    arguments = parser.parse_args(words)
-    body = json.dumps({"action": arguments.action, "args": arguments.args}).encode()
-    request = urllib.request.Request(
-        arguments.url,
-        data=body,
-        headers={
-            "Authorization": f"Bearer {arguments.token}",
-            "Content-Type": "application/json",
-            "Connection": "close",
-        },
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=CTL_TIMEOUT) as answer:
-            print(json.dumps(json.load(answer), indent=2))
-        return 0
-    except urllib.error.HTTPError as refused:
-        print(json.loads(refused.read())["error"], file=sys.stderr)
-        return 2
-    except OSError as fault:
-        print(f"the lab does not answer at {arguments.url}: {fault}", file=sys.stderr)
-        return 1

@@ -31,20 +31,6 @@ class Control:
     def __init__(self, lab: Lab, token: str) -> None:
         self._lab = lab
         self._token = token
-        self._actions: dict[str, Callable[[list[str]], Reply]] = {
-            "status": self._status,
-            "crash": self._crash,
-            "power-on": self._power_on,
-            "cut": self._cut,
-            "heal": self._heal,
-            "slow-link": self._slow_link,
-            "api": self._api,
-            "qdevice": self._qdevice,
-            "maintenance": self._maintenance,
-            "guest": self._guest,
-            "fail-migration": self._fail_migration,
-            "token": self._token_action,
-        }
 
     async def serve(self, connection: Connection) -> None:
         """Answers POST / with {"action": ..., "args": [...]}."""
@@ -76,10 +62,9 @@ class Control:
 
     def do(self, action: str, args: list[str]) -> Reply:
         """Does one action. Raises Refused."""
-        if action not in self._actions:
-            known = ", ".join(sorted(self._actions))
-            raise Refused(f"unknown action {action!r}; there are: {known}")
-        return self._actions[action](args)
+        if action not in ACTIONS:
+            raise Refused(f"unknown action {action!r}; there are: {', '.join(sorted(ACTIONS))}")
+        return ACTIONS[action](self, args)
 
     def _status(self, _args: list[str]) -> Reply:
         return picture(self._lab)
@@ -222,6 +207,22 @@ class Control:
             raise Refused("needs two different nodes")
         networks = list(Network) if network == "all" else [_network(network or "replication")]
         return [self._lab.world.links.between(one.name, other.name, n) for n in networks]
+
+
+ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
+    "status": Control._status,
+    "crash": Control._crash,
+    "power-on": Control._power_on,
+    "cut": Control._cut,
+    "heal": Control._heal,
+    "slow-link": Control._slow_link,
+    "api": Control._api,
+    "qdevice": Control._qdevice,
+    "maintenance": Control._maintenance,
+    "guest": Control._guest,
+    "fail-migration": Control._fail_migration,
+    "token": Control._token_action,
+}
 
 
 class Order(msgspec.Struct):

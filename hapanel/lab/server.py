@@ -1,6 +1,7 @@
 """One node's API over HTTPS: sign-in, proxying to other nodes, PVE's forms, and its faults."""
 
 import asyncio
+import traceback
 from collections.abc import Mapping
 
 import msgspec
@@ -10,7 +11,7 @@ from hapanel.lab.api.routing import Call, Listing, Route, result_of
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.sign_in import who_asks
 from hapanel.lab.cluster import Cluster
-from hapanel.lab.errors import ApiError
+from hapanel.lab.errors import ApiError, died
 from hapanel.lab.faults import ApiFault, Misbehaviour
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
@@ -83,6 +84,9 @@ class NodeApi:
             return _refusal(error)
         except BadRequest as fault:
             return _bare(fault.status, fault.reason)
+        except Exception as bug:
+            traceback.print_exc()
+            return _refusal(died(f"the lab itself failed: {bug!r}"))
 
     async def _handle(self, request: Request) -> object:
         if request.method not in METHODS:

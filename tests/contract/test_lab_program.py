@@ -21,6 +21,7 @@ import pytest
 from proxmoxer import ProxmoxAPI
 from proxmoxer.core import ResourceException
 
+from hapanel.lab.api.areas import api
 from tests.contract.lab_process import Answer, LabProcess, eventually, running, token_header
 
 SPEED = 60
@@ -82,13 +83,27 @@ def test_an_unknown_scenario_names_those_there_are() -> None:
     assert "clusterubd, clusterubd-qdevice, clusterubd-runs" in run.stderr
 
 
-def test_ctl_refuses_what_it_cannot_do(lab: LabProcess) -> None:
-    for words in (["dance"], ["crash", "nobody"], ["api", "master", "sulk"], ["write", "a"]):
-        command = [sys.executable, "-m", "hapanel.lab", "ctl", "--url", lab.ready["control_url"]]
-        command += ["--token", lab.ready["control_token"], *words]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert run.returncode == 2, words
-        assert run.stderr.strip()
+@pytest.mark.parametrize(
+    "words",
+    [["dance"], ["crash", "nobody"], ["api", "master", "sulk"], ["write", "master", "rs", "1"]],
+)
+def test_control_refuses_what_it_cannot_do(lab: LabProcess, words: list[str]) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        lab.ctl(*words)
+    assert json.load(refused.value)["error"]
+    refused.value.close()
+
+
+def test_ctl_says_on_the_command_line_what_control_says(lab: LabProcess) -> None:
+    command = [sys.executable, "-m", "hapanel.lab", "ctl", "--url", lab.ready["control_url"]]
+    command += ["--token", lab.ready["control_token"]]
+    runs = [
+        subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+        for words in (["slow-link", "master", "slave", "500", "--network", "all"], ["dance"])
+    ]
+    assert [run.returncode for run in runs] == [0, 2]
+    assert json.loads(runs[0].stdout) == {"ok": True}
+    assert runs[1].stderr.startswith("unknown action 'dance'; there are: api, crash")
 
 
 def test_the_control_server_wants_its_token(lab: LabProcess) -> None:
@@ -114,6 +129,26 @@ def test_proxmoxer_works_with_a_token_and_with_a_ticket(lab: LabProcess) -> None
     with pytest.raises(ResourceException) as refused:
         token.nodes("master").qemu(100).migrate.post(target="master")
     assert refused.value.errors == {"target": "target is local node."}
+
+
+SAMPLES = {
+    "node": "master", "storage": "vg_drbd", "sid": "vm:100", "userid": "root@pam",
+    "roleid": "PVEAuditor", "tokenid": "none", "upid": "UPID:none",
+}  # fmt: skip
+ASKED_AMISS = {
+    "/access/users/{userid}/token/{tokenid}",
+    "/nodes/{node}/tasks/{upid}/status",
+    "/cluster/ha/groups",
+}
+
+
+@pytest.mark.parametrize("path", sorted(r.path for r in api.routes if r.method == "GET"))
+def test_every_path_that_can_be_read_is_readable(lab: LabProcess, path: str) -> None:
+    vmid = "101" if "/lxc/" in path else "100"
+    frame = {"timeframe": "hour"} if path.endswith("rrddata") else None
+    found = lab.ask("GET", path.format(**SAMPLES, vmid=vmid), frame, headers=lab.sign_in())
+    assert (found.status == 200) is (path not in ASKED_AMISS), found
+    assert "the lab itself failed" not in found.reason
 
 
 def test_a_watching_token_sees_everything_and_may_nothing(lab: LabProcess) -> None:

@@ -1,0 +1,48 @@
+"""What the lab offers is written down, and found by a grep."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from hapanel.lab import scenario
+from hapanel.lab.api.areas import api
+from hapanel.lab.api.routing import Route
+from hapanel.lab.control import ACTIONS
+from hapanel.lab.faults import Misbehaviour
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCS = (ROOT / "docs" / "lab.md").read_text()
+API = ROOT / "hapanel" / "lab" / "api"
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_every_action_of_ctl_is_in_the_docs(action: str) -> None:
+    assert f"`{action}" in DOCS or f", `{action}" in DOCS
+
+
+@pytest.mark.parametrize("fault", list(Misbehaviour))
+def test_every_fault_of_an_api_is_in_the_docs(fault: Misbehaviour) -> None:
+    assert fault.value in DOCS
+
+
+@pytest.mark.parametrize("path", sorted(scenario.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_every_scenario_can_be_read_and_is_in_the_docs(path: Path) -> None:
+    assert scenario.load(path.stem).nodes
+    assert f"`{path.stem}`" in DOCS
+
+
+@pytest.mark.parametrize("route", api.routes, ids=lambda route: f"{route.method} {route.path}")
+def test_a_grep_for_a_path_finds_its_handler_and_what_it_does(route: Route) -> None:
+    area = inspect.getmodule(route.handler)
+    assert area is not None
+    assert f'"{route.path}"' in Path(str(area.__file__)).read_text()
+    assert inspect.getdoc(route.handler)
+    assert len(inspect.getsource(route.handler).splitlines()) <= 60
+
+
+def test_no_path_is_answered_twice() -> None:
+    keys = [(route.method, route.path) for route in api.routes]
+    assert len(keys) == len(set(keys))
