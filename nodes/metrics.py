@@ -21,7 +21,7 @@ _CHUNK = 128
 _KEPT_SECONDS = 3600
 
 
-class NodeMetrics(msgspec.Struct, frozen=True, array_like=True):
+class NodeMetrics(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """cpu: fraction of maxcpu; mem, disk (and their max): bytes; uptime: seconds."""
 
     name: str
@@ -34,7 +34,7 @@ class NodeMetrics(msgspec.Struct, frozen=True, array_like=True):
     maxcpu: int | None = None
 
 
-class GuestMetrics(msgspec.Struct, frozen=True, array_like=True):
+class GuestMetrics(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """cpu: fraction of maxcpu; mem: bytes; uptime: seconds; net: bytes since the guest started."""
 
     vmid: int

@@ -99,6 +99,42 @@ def _node_status(row: NodeState | None, member: NodeState | None, lrm: LrmState 
     return "maintenance" if in_maintenance else "online"
 
 
+class _Told(msgspec.Struct, frozen=True, gc=False):
+    """A guest's row without its measurements, to be compared with the next one.
+
+    Unlike a tuple it is none of the garbage collector's business: ten thousand new tuples a second
+    make it walk through the whole process.
+    """
+
+    node: str
+    status: str
+    name: str | None
+    lock: str | None
+    tags: str
+    hastate: str | None
+    template: bool
+    maxcpu: float | None
+    maxmem: int | None
+    maxdisk: int | None
+    type: str
+
+
+def _told(row: GuestState) -> _Told:
+    return _Told(
+        row.node,
+        row.status,
+        row.name,
+        row.lock,
+        row.tags,
+        row.hastate,
+        row.template,
+        row.maxcpu,
+        row.maxmem,
+        row.maxdisk,
+        row.type,
+    )
+
+
 class GuestComposer:
     """Turns guest rows into facts; remembers what it doubts from one look to the next."""
 
@@ -106,6 +142,8 @@ class GuestComposer:
         self.doubts = Doubts()
         # The uptime that was told of a guest while its node was away.
         self._frozen: dict[int, int | None] = {}
+        # What was told last of each guest, its measurements left out.
+        self._told: dict[int, _Told] = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -119,12 +157,35 @@ class GuestComposer:
         before: Mapping[int, GuestFacts],
         now: datetime,
     ) -> dict[int, GuestFacts]:
-        """The facts of these guests at the time `now`."""
+        """The facts of these guests at the time `now`.
+
+        Most of ten thousand guests are as they were: for those the old facts are handed on, which
+        costs a tenth of composing them anew.
+        """
         unseen = {name for name, node in nodes.items() if not node.is_seen}
-        return {
-            row.vmid: _guest(row, self._status(row, unseen, before.get(row.vmid), now), before)
-            for row in rows
-        }
+        found: dict[int, GuestFacts] = {}
+        told_before, self._told = self._told, {}
+        for row in rows:
+            vmid, told = row.vmid, _told(row)
+            self._told[vmid] = told
+            old = before.get(vmid)
+            if old is not None and told_before.get(vmid) == told and self._is_settled(row, unseen):
+                found[vmid] = old
+            else:
+                found[vmid] = _guest(row, self._status(row, unseen, old, now), old)
+        return found
+
+    def compose_anew(self, *vmids: int) -> None:
+        """What is believed of these guests (none named: of all) was changed by somebody else."""
+        if not vmids:
+            self._told.clear()
+        for vmid in vmids:
+            self._told.pop(vmid, None)
+
+    def _is_settled(self, row: GuestState, unseen: set[str]) -> bool:
+        """Whether nothing but the row itself decides what is believed of the guest."""
+        is_doubted = row.vmid in self._frozen or row.vmid in self.doubts
+        return not is_doubted and row.node not in unseen
 
     def _status(
         self, row: GuestState, unseen: set[str], old: GuestFacts | None, now: datetime
@@ -152,7 +213,7 @@ class GuestComposer:
         return False
 
 
-def _guest(row: GuestState, status: str, before: Mapping[int, GuestFacts]) -> GuestFacts:
+def _guest(row: GuestState, status: str, old: GuestFacts | None) -> GuestFacts:
     facts = GuestFacts(
         vmid=row.vmid,
         type=row.type.value,
@@ -167,9 +228,7 @@ def _guest(row: GuestState, status: str, before: Mapping[int, GuestFacts]) -> Gu
         maxdisk=row.maxdisk,
         ha_state=(row.hastate or "")[:WORD],
     )
-    if row.name is None and (old := before.get(row.vmid)) is not None:
-        return _remembered(facts, old)
-    return facts
+    return _remembered(facts, old) if row.name is None and old is not None else facts
 
 
 def _remembered(facts: GuestFacts, old: GuestFacts) -> GuestFacts:

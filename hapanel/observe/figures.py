@@ -27,10 +27,10 @@ def write_figures(cluster_id: int, look: Look, picture: Picture) -> None:
         for node in look.resources.nodes
         if node.name in seen
     ]
-    believed = picture.guests
+    unknown = {vmid for vmid, facts in picture.guests.items() if facts.status == UNKNOWN}
     guests = [
         GuestMetrics(row.vmid, row.cpu, row.mem, row.uptime, row.netin, row.netout)
         for row in look.resources.guests
-        if row.vmid in believed and believed[row.vmid].status != UNKNOWN
+        if row.vmid not in unknown
     ]
     replace_metrics(cluster_id, look.answered_at, nodes, guests)

@@ -58,12 +58,12 @@ class Picture:
     """The last facts by key. `patience`: how long something has to be missing to be gone."""
 
     def __init__(self, recorded: Recorded, patience: timedelta) -> None:
+        self._composer = GuestComposer()
         self.start_from(recorded)
         self.resources: Resources | None = None
         self.membership: Membership | None = None
         self.ha: HaStatus | None = None
         self._patience = patience
-        self._composer = GuestComposer()
         self._missing = Doubts()
 
     def start_from(self, recorded: Recorded) -> None:
@@ -72,6 +72,7 @@ class Picture:
         self.guests = dict(recorded.guests)
         self.storages = dict(recorded.storages)
         self.services = dict(recorded.services)
+        self._composer.compose_anew()
         self._look_again = True
 
     @property
@@ -105,16 +106,14 @@ class Picture:
         self.resources = resources
         return found
 
-    def keep(self, guest: GuestFacts | None, vmid: int) -> None:
-        """Go on believing `guest` (None: nothing) of `vmid`, because it was not written.
+    def keep(self, guest: GuestFacts, vmid: int) -> None:
+        """Go on believing `guest` of `vmid`, because what was seen was not written.
 
         So the next look finds the difference again.
         """
         self._look_again = True
-        if guest is None:
-            self.guests.pop(vmid, None)
-        else:
-            self.guests[vmid] = guest
+        self._composer.compose_anew(vmid)
+        self.guests[vmid] = guest
 
     def _is_open(self) -> bool:
         """Whether the same bytes may mean something else by now."""
@@ -124,11 +123,17 @@ class Picture:
         self, before: dict[K, F], now_there: Mapping[K, F], now: datetime, what: str
     ) -> tuple[list[F], list[K]]:
         """New and changed facts and the keys that are gone; `before` is brought up to date."""
-        changed = [fact for key, fact in now_there.items() if before.get(key) != fact]
+        changed = [
+            fact
+            for key, fact in now_there.items()
+            if (old := before.get(key)) is not fact and old != fact
+        ]
         if self._missing:
             for key in now_there:
                 self._missing.drop((what, key))
         before.update(now_there)
+        if len(before) == len(now_there):
+            return changed, []
         absent = [key for key in before if key not in now_there]
         gone = [key for key in absent if self._missing.believes((what, key), now, self._patience)]
         for key in gone:

@@ -17,12 +17,11 @@ from vms.models import Guest
 
 # More ids than this in one query make reading all guests of the cluster the quicker way.
 _READ_ALL_FROM = 400
-_WRITTEN = [
+_FROM_FACTS = [
     "type",
     "name",
     "node",
     "status",
-    "status_was",
     "lock",
     "tags",
     "template",
@@ -30,10 +29,8 @@ _WRITTEN = [
     "maxmem",
     "maxdisk",
     "ha_state",
-    "last_seen_at",
-    "changed_at",
-    "gone_at",
 ]
+_WRITTEN = [*_FROM_FACTS, "status_was", "last_seen_at", "changed_at", "gone_at"]
 
 
 @dataclass
@@ -88,16 +85,15 @@ def _is_newer(row: Guest, look: Look) -> bool:
 
 def _row(cluster: Cluster, old: Guest | None, facts: GuestFacts, look: Look) -> Guest:
     """The row as it is to be: `status_was` and `last_seen_at` tell of the time before unknown."""
-    row = Guest(cluster=cluster, vmid=facts.vmid)
-    for name in _WRITTEN:
-        if hasattr(facts, name):
-            setattr(row, name, getattr(facts, name))
+    row = old or Guest(cluster=cluster, vmid=facts.vmid)
+    if facts.status != UNKNOWN:
+        row.status_was, row.last_seen_at = "", None
+    elif old is not None and old.status != UNKNOWN:
+        row.status_was, row.last_seen_at = old.status, cluster.observed_at
+    for name in _FROM_FACTS:
+        setattr(row, name, getattr(facts, name))
     row.changed_at = look.answered_at
     row.gone_at = None
-    if facts.status == UNKNOWN and old is not None:
-        was_known = old.status != UNKNOWN
-        row.status_was = old.status if was_known else old.status_was
-        row.last_seen_at = cluster.observed_at if was_known else old.last_seen_at
     return row
 
 
