@@ -20,7 +20,7 @@ from hapanel.operations.models import Operation, State
 from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.cluster import ClusterGateway, GuestState, Task
 from hapanel.ports.migration_progress import MigrationProgress
-from vms.models import Guest
+from vms.models import Guest, HaResource
 
 LOOK_EVERY = 0.8
 # After an HA move the manager says `(node, starting)` for one round of ten seconds.
@@ -38,7 +38,8 @@ def verifying(work: Work) -> None:
     view = look(work.doors.to_cluster(work.cluster), with_ha=bool(operation.memo.get("ha")))
     guest = view.guest(operation.vmid)
     if guest is not None and _has_arrived(operation, guest, view):
-        succeed(work)
+        sid = service_id(guest.type, guest.vmid)
+        succeed(work, ha_state=view.ha_state(sid))
         return
     since = operation.memo.get("verifying_since")
     memo = work.memo(verifying_since=since or work.now.isoformat())
@@ -70,16 +71,28 @@ def _state_words(operation: Operation, guest: GuestState | None, view: View) -> 
     return ", ".join(word for word in words if word)
 
 
-def succeed(work: Work) -> None:
-    """Commit the success together with the guest's new node."""
+def succeed(work: Work, *, ha_state: str) -> None:
+    """Commit the success together with the guest's new node and the HA state that was just seen.
+
+    Without the latter a script that waits for the end and asks for the next move at once would be
+    told that the HA manager is still at work, for as long as the next look takes.
+    """
+    operation = work.operation
+    record_node = _record_node(operation, operation.target, lock="")
+    record_ha = _record_ha_state(operation, ha_state)
+
+    def write() -> None:
+        record_node()
+        record_ha()
+
     work.commit(
-        noted("succeeded", node=work.operation.target),
+        noted("succeeded", node=operation.target),
         state=State.SUCCEEDED,
         percent=100.0,
         eta_seconds=0.0,
         rate=None,
         outcome=None,
-        also=_record_node(work.operation, work.operation.target, lock=""),
+        also=write,
     )
 
 
@@ -104,6 +117,19 @@ def _record_node(operation: Operation, node: str, *, lock: str) -> Callable[[], 
 
     def write() -> None:
         guests.exclude(node=node, lock=lock).update(node=node, lock=lock, changed_at=timezone.now())
+
+    return write
+
+
+def _record_ha_state(operation: Operation, ha_state: str) -> Callable[[], None]:
+    assert operation.vmid is not None
+    sid = service_id(GuestType(operation.guest_type), operation.vmid)
+    resources = HaResource.objects.filter(cluster=operation.cluster_id, sid=sid)
+
+    def write() -> None:
+        if ha_state:
+            now = timezone.now()
+            resources.update(state=ha_state, node=operation.target, changed_at=now)
 
     return write
 
