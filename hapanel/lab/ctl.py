@@ -11,25 +11,10 @@ TIMEOUT_SECONDS = 30
 
 def main(words: list[str]) -> int:
     """Sends one action to a running lab: 0 done, 2 refused, 1 unreachable."""
-    parser = argparse.ArgumentParser(prog="python -m hapanel.lab ctl")
-    parser.add_argument("--url", required=True, help="control_url of the ready line")
-    parser.add_argument("--token", required=True, help="control_token of the ready line")
-    parser.add_argument("action")
-    parser.add_argument("args", nargs=argparse.REMAINDER)
-    arguments = parser.parse_args(words)
-    body = json.dumps({"action": arguments.action, "args": arguments.args}).encode()
-    request = urllib.request.Request(
-        arguments.url,
-        data=body,
-        headers={
-            "Authorization": f"Bearer {arguments.token}",
-            "Content-Type": "application/json",
-            "Connection": "close",
-        },
-    )
+    arguments = _parser().parse_args(words)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+        with opener.open(_order(arguments), timeout=TIMEOUT_SECONDS) as answer:
             print(json.dumps(json.load(answer), indent=2))
         return 0
     except urllib.error.HTTPError as refused:
@@ -38,3 +23,23 @@ def main(words: list[str]) -> int:
     except OSError as fault:
         print(f"the lab does not answer at {arguments.url}: {fault}", file=sys.stderr)
         return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hapanel.lab ctl")
+    parser.add_argument("--url", required=True, help="control_url of the ready line")
+    parser.add_argument("--token", required=True, help="control_token of the ready line")
+    parser.add_argument("action", help="what to do; docs/lab.md lists all")
+    parser.add_argument("args", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _order(arguments: argparse.Namespace) -> urllib.request.Request:
+    """The request that carries the action."""
+    headers = {
+        "Authorization": f"Bearer {arguments.token}",
+        "Content-Type": "application/json",
+        "Connection": "close",
+    }
+    body = json.dumps({"action": arguments.action, "args": arguments.args}).encode()
+    return urllib.request.Request(arguments.url, data=body, headers=headers)

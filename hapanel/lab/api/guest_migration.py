@@ -102,16 +102,7 @@ def _unavailable(call: Call, guest: Guest, node: str) -> list[str]:
 )
 def vm_migrate(call: Call) -> object:
     """qmigrate, or hamigrate for a guest under HA."""
-    for name in ROOT_ONLY:
-        if call.has(name) and not call.principal.is_root_itself:
-            raise bad_parameters({name: "Only root may use this option."})
-    guest = _ready_to_go(call)
-    if guest.is_running and not call.flag("online"):
-        raise died("can't migrate running VM without --online")
-    for storage in _unavailable(call, guest, call.text("target")):
-        raise died(f"storage '{storage}' is not available on node '{call.text('target')}'")
-    if call.text("targetstorage", "1") != "1" and local_disks(call, guest):
-        raise died("the lab does not change the storage of a disk")
+    guest = _ready_vm(call)
     if call.cluster.ha.is_managed(guest):
         return _through_ha(call, guest)
     order = Order(
@@ -122,9 +113,23 @@ def vm_migrate(call: Call) -> object:
         with_local_disks=call.flag("with-local-disks"),
     )
     guest.lock = "migrate"
-    is_live = guest.is_running
-    work = live_migration(call.world, order) if is_live else offline_migration(call.world, order)
-    return call.fork(guest.kind.migration_task, guest.vmid, work)
+    start = live_migration if guest.is_running else offline_migration
+    return call.fork(guest.kind.migration_task, guest.vmid, start(call.world, order))
+
+
+def _ready_vm(call: Call) -> Guest:
+    """What a VM's migration is refused for at once, in PVE's order."""
+    for name in ROOT_ONLY:
+        if call.has(name) and not call.principal.is_root_itself:
+            raise bad_parameters({name: "Only root may use this option."})
+    guest = _ready_to_go(call)
+    if guest.is_running and not call.flag("online"):
+        raise died("can't migrate running VM without --online")
+    for storage in _unavailable(call, guest, call.text("target")):
+        raise died(f"storage '{storage}' is not available on node '{call.text('target')}'")
+    if call.text("targetstorage", "1") != "1" and local_disks(call, guest):
+        raise died("the lab does not change the storage of a disk")
+    return guest
 
 
 @api.on(

@@ -1,6 +1,7 @@
 """/nodes/{node}/qemu and /lxc: lists, configurations, status."""
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, api
+from hapanel.lab.api.rows import DISK_USE
 from hapanel.lab.errors import died
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import flag, maybe
@@ -46,7 +47,7 @@ def status_row(call: Call, guest: Guest, *, full: bool) -> Row:
         "cpus": guest.cores,
         "mem": report.mem,
         "maxmem": guest.memory,
-        "disk": 0 if is_vm or not guest.is_running else int(guest.disk * 0.31),
+        "disk": 0 if is_vm or not guest.is_running else int(guest.disk * DISK_USE),
         "maxdisk": guest.disk,
         "netin": report.netin,
         "netout": report.netout,

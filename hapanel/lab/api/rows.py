@@ -2,11 +2,13 @@
 
 from hapanel.lab.api.routing import Call
 from hapanel.lab.metrics import GuestReport, NodeReport
+from hapanel.lab.names import Kind
 from hapanel.lab.world import Guest, Node, Storage
 
 Row = dict[str, object]
 
 DROPPED_AFTER_SECONDS = 300.0
+DISK_USE = 0.31
 
 
 def fresh_report_of_guest(call: Call, guest: Guest) -> GuestReport | None:
@@ -25,12 +27,7 @@ def fresh_report_of_node(call: Call, node: Node) -> NodeReport | None:
 
 def guest_row(call: Call, guest: Guest) -> Row:
     """One guest. Lock, node and hastate are fresh; what it measures is as old as its report."""
-    row: Row = {
-        "id": guest.id,
-        "type": guest.kind.value,
-        "vmid": guest.vmid,
-        "node": guest.node,
-    }
+    row: Row = {"id": guest.id, "type": guest.kind.value, "vmid": guest.vmid, "node": guest.node}
     hastate = call.cluster.ha_wording.guest_state(guest.sid)
     if hastate is not None:
         row["hastate"] = hastate
@@ -39,26 +36,30 @@ def guest_row(call: Call, guest: Guest) -> Row:
     report = fresh_report_of_guest(call, guest)
     if report is None:
         return {**row, "status": "unknown"}
-    row |= {
+    if "tags" in guest.config:
+        row["tags"] = guest.config["tags"]
+    return row | _guest_numbers(guest, report)
+
+
+def _guest_numbers(guest: Guest, report: GuestReport) -> Row:
+    fills_disk = guest.kind is Kind.LXC and report.uptime > 0
+    return {
         "name": guest.name,
         "status": report.status,
         "template": 0,
         "uptime": report.uptime,
-        "cpu": round(report.cpu, 12) if report.cpu else 0,
+        "cpu": report.cpu or 0,
         "maxcpu": guest.cores,
         "mem": report.mem,
         "maxmem": guest.memory,
         "memhost": report.mem,
-        "disk": 0 if guest.kind == "qemu" or not report.uptime else int(guest.disk * 0.31),
+        "disk": int(guest.disk * DISK_USE) if fills_disk else 0,
         "maxdisk": guest.disk,
         "netin": report.netin,
         "netout": report.netout,
         "diskread": report.diskread,
         "diskwrite": report.diskwrite,
     }
-    if "tags" in guest.config:
-        row["tags"] = guest.config["tags"]
-    return row
 
 
 def node_row(call: Call, node: Node) -> Row:

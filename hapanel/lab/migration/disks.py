@@ -4,7 +4,7 @@ Disks go one after the other, over the same link as memory. Line forms: qemu-ser
 pve-storage Storage.pm.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from hapanel.lab.migration import lines
@@ -13,7 +13,9 @@ from hapanel.lab.scenario import GIB
 from hapanel.lab.world import Guest, World
 
 TICK_SECONDS = 0.1
+LINE_EVERY_SECONDS = 1.0
 DD_LINE_EVERY_SECONDS = 3.0
+STALL_SECONDS = 30.0
 DISK_KEYS = ("scsi", "virtio", "sata", "ide", "efidisk", "tpmstate", "unused", "rootfs", "mp")
 SCAN_FAILED = "Problem found while scanning volumes - can't migrate VM - check log"
 NOT_ASKED = "can't live migrate attached local disks without with-local-disks option"
@@ -97,15 +99,8 @@ class LocalDisks:
             self._print(f"mirror-{disk.key}: successfully switched to actively synced mode")
 
     async def _mirror_one(self, disk: Disk) -> None:
-        clock, sent = self._journey.world.clock, 0.0
-        began = line_at = self._journey.world.now()
-        while sent < disk.size:
-            await clock.pause(TICK_SECONDS)
-            sent = min(float(disk.size), sent + self._rate() * TICK_SECONDS)
-            now = self._journey.world.now()
-            if now - line_at >= 1 or sent >= disk.size:
-                line_at = now
-                self._print(self._progress(disk, sent, now - began))
+        async for sent, seconds in self._sent(disk, LINE_EVERY_SECONDS):
+            self._print(self._progress(disk, sent, seconds))
 
     def _progress(self, disk: Disk, sent: float, seconds: float) -> str:
         """`mirror-scsi0: transferred 1.2 GiB of 32.0 GiB (3.75%) in 4s`, at the end `, ready`."""
@@ -141,12 +136,20 @@ class LocalDisks:
             self._say(f"volume '{disk.volume}' is '{disk.volume}' on the target")
 
     async def _copy_one(self, disk: Disk) -> None:
-        clock, sent = self._journey.world.clock, 0.0
-        began = line_at = self._journey.world.now()
+        async for sent, seconds in self._sent(disk, DD_LINE_EVERY_SECONDS):
+            self._say(lines.dd(int(sent), seconds))
+
+    async def _sent(self, disk: Disk, every: float) -> AsyncIterator[tuple[float, float]]:
+        """Sends a disk; bytes and wall seconds so far, every so often and at the end."""
+        world, sent, silent = self._journey.world, 0.0, 0.0
+        began = ticked = line_at = world.now()
         while sent < disk.size:
-            await clock.pause(TICK_SECONDS)
-            sent = min(float(disk.size), sent + self._rate() * TICK_SECONDS)
-            now = self._journey.world.now()
-            if now - line_at >= DD_LINE_EVERY_SECONDS or sent >= disk.size:
+            await world.clock.pause(TICK_SECONDS)
+            now, rate = world.now(), self._rate()
+            silent = 0.0 if rate else silent + now - ticked
+            if silent > world.clock.shortened(STALL_SECONDS):
+                raise MigrationFailed("block job (mirror) error: Connection timed out")
+            sent, ticked = min(float(disk.size), sent + rate * (now - ticked)), now
+            if now - line_at >= every or sent >= disk.size:
                 line_at = now
-                self._say(lines.dd(int(sent), now - began))
+                yield sent, now - began
