@@ -6,17 +6,23 @@ from hapanel.lab.auth.tickets import Tickets
 from hapanel.lab.ha.manager import HaManager
 from hapanel.lab.ha.wording import HaWording
 from hapanel.lab.membership import Membership
+from hapanel.lab.metrics import GuestReport
 from hapanel.lab.world import World
 
 
 @dataclass
 class Cluster:
-    """What a handler may use."""
+    """What a handler may use.
+
+    `measured_rows` keeps the rows made of each guest's last report: reports change every ten
+    seconds, lists are read every second.
+    """
 
     world: World
     membership: Membership
     ha: HaManager
     tickets: Tickets = field(default_factory=Tickets)
+    measured_rows: dict[int, tuple[GuestReport, dict[str, object]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ha_wording = HaWording(self.world, self.membership, self.ha.state)

@@ -4,11 +4,12 @@ To find who answers a path, grep for it in this folder.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hapanel.lab.auth.accounts import Accounts, Principal
+from hapanel.lab.auth.accounts import Accounts, Principal, Privileges
 from hapanel.lab.errors import ApiError, died, forbidden
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import Param, Type, Value, text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hapanel.lab.world import Guest, World
 
 LOCK_TIMEOUT = 10.0
+REPORT_LIFETIME = 300.0
 
 Handler = Callable[["Call"], object | Awaitable[object]]
 
@@ -82,6 +84,7 @@ class Call:
     principal: Principal
     route: Route
     values: dict[str, Value] = field(default_factory=dict)
+    _held: dict[tuple[str, bool], Privileges] = field(default_factory=dict)
 
     @property
     def world(self) -> "World":
@@ -106,8 +109,30 @@ class Call:
 
     def may(self, path: str, *privileges: str) -> bool:
         """Whether the caller holds one of the privileges there."""
-        held = self.world.accounts.privileges(self.principal, path)
+        held = self._privileges(path)
         return any(name in held for name in privileges)
+
+    def _privileges(self, path: str) -> Privileges:
+        """Judged once for all paths that inherit from the same place: lists ask thousands."""
+        accounts = self.world.accounts
+        place = accounts.decided_at(path, self._entries)
+        if place not in self._held:
+            self._held[place] = accounts.privileges(self.principal, path)
+        return self._held[place]
+
+    @cached_property
+    def _entries(self) -> set[str]:
+        return self.world.accounts.acl_paths()
+
+    @cached_property
+    def silent(self) -> Container[str]:
+        """Nodes that the answering one has missed for so long that their reports are dropped."""
+        membership = self.cluster.membership
+        return {
+            name
+            for name in self.world.nodes
+            if membership.is_silent(self.node, name, REPORT_LIFETIME)
+        }
 
     @property
     def kind(self) -> Kind:

@@ -7,22 +7,12 @@ from hapanel.lab.world import Guest, Node, Storage
 
 Row = dict[str, object]
 
-DROPPED_AFTER_SECONDS = 300.0
 DISK_USE = 0.31
 
 
-def fresh_report_of_guest(call: Call, guest: Guest) -> GuestReport | None:
-    """The guest's last report, unless the viewer has missed its node for five minutes."""
-    if call.cluster.membership.is_silent(call.node, guest.node, DROPPED_AFTER_SECONDS):
-        return None
-    return guest.report
-
-
 def fresh_report_of_node(call: Call, node: Node) -> NodeReport | None:
-    """The node's last report, under the same rule."""
-    if call.cluster.membership.is_silent(call.node, node.name, DROPPED_AFTER_SECONDS):
-        return None
-    return node.report
+    """The node's last report, unless the viewer has missed it for five minutes."""
+    return None if node.name in call.silent else node.report
 
 
 def guest_row(call: Call, guest: Guest) -> Row:
@@ -33,12 +23,15 @@ def guest_row(call: Call, guest: Guest) -> Row:
         row["hastate"] = hastate
     if guest.lock is not None:
         row["lock"] = guest.lock
-    report = fresh_report_of_guest(call, guest)
+    report = None if guest.node in call.silent else guest.report
     if report is None:
         return {**row, "status": "unknown"}
     if "tags" in guest.config:
         row["tags"] = guest.config["tags"]
-    return row | _guest_numbers(guest, report)
+    known = call.cluster.measured_rows
+    if guest.vmid not in known or known[guest.vmid][0] is not report:
+        known[guest.vmid] = report, _guest_numbers(guest, report)
+    return row | known[guest.vmid][1]
 
 
 def _guest_numbers(guest: Guest, report: GuestReport) -> Row:

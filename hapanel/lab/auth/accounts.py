@@ -150,6 +150,13 @@ class Accounts:
                 roles = here
         return roles
 
+    def decided_at(self, path: str, entries: set[str]) -> tuple[str, bool]:
+        """Where privileges on a path come from: the deepest path with entries, and whether that is
+        the path itself. Paths with the same answer have the same privileges.
+        """
+        deepest = next((place for place in reversed(ancestors(path)) if place in entries), "/")
+        return deepest, deepest == path
+
     def acl_paths(self) -> set[str]:
         """Every path that has an entry."""
         return {entry.path for entry in self.acl.values()}
