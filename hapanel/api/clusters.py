@@ -18,8 +18,9 @@ from hapanel.api.asker import asker_of
 from hapanel.api.operations import OperationSerializer, accepted
 from hapanel.audit.actor import actor_of
 from hapanel.operations.add_cluster import request_add_cluster
+from hapanel.operations.change_cluster import request_change_cluster
 from hapanel.operations.remove_cluster import remove_cluster
-from hapanel.operations.wishes import NewCluster
+from hapanel.operations.wishes import ClusterChange, NewCluster
 from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.rows import ReadRows
 from hapanel.rest.schema import IDEMPOTENCY_KEY
@@ -47,6 +48,26 @@ class NewClusterSerializer(StrictSerializer):
     )
 
 
+class ClusterChangeSerializer(StrictSerializer):
+    """Another way to reach the cluster; what is left out stays as it is."""
+
+    addresses = serializers.ListField(
+        child=Text(max_length=200), min_length=1, max_length=32, required=False
+    )
+    token_id = Text(max_length=200, required=False)
+    token_secret = Text(max_length=200, write_only=True, required=False)
+    ca_pem = Text(max_length=20_000, required=False, help_text="replaces CA and fingerprints")
+    fingerprint = Text(max_length=110, required=False, help_text="replaces CA and fingerprints")
+
+
+ROTATE = OpenApiExample(
+    "Another token",
+    value={
+        "token_id": "panel@pve!second",
+        "token_secret": "77c0a1de-0000-0000-0000-000000000000",
+    },
+    request_only=True,
+)
 ADD = OpenApiExample(
     "One node's URL and a token",
     value={
@@ -93,6 +114,31 @@ class ClusterViewSet(ReadRows, GenericViewSet[Cluster]):
         key = idempotency_of(request)
         operation = request_add_cluster(
             new, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
+        )
+        return accepted(request, operation, OperationSerializer, "api-operation")
+
+    @extend_schema(
+        operation_id="change_cluster",
+        summary="Reach a cluster in another way",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ClusterChangeSerializer,
+        responses={202: OpenApiResponse(OperationSerializer, "Recorded; follow Location")},
+        examples=[ROTATE],
+    )
+    def partial_update(self, request: Request, **_kwargs: str) -> Response:
+        """A worker tries it first; the record changes once everything held."""
+        cluster = self.get_object()
+        asked = ClusterChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = dict(asked.validated_data)
+        change = ClusterChange(addresses=tuple(values.pop("addresses", ())), **values)
+        key = idempotency_of(request)
+        operation = request_change_cluster(
+            cluster,
+            change,
+            asker_of(request),
+            idempotency_key=key.key,
+            body_digest=key.body_digest,
         )
         return accepted(request, operation, OperationSerializer, "api-operation")
 

@@ -26,7 +26,7 @@ urlpatterns = [
     path("clusters/", ClusterViewSet.as_view({**LIST, "post": "create"}), name="api-clusters"),
     path(
         "clusters/<name:cluster>/",
-        ClusterViewSet.as_view({**ONE, "delete": "destroy"}),
+        ClusterViewSet.as_view({**ONE, "patch": "partial_update", "delete": "destroy"}),
         name="api-cluster",
     ),
     path("nodes/", NodeViewSet.as_view(LIST), name="api-nodes"),

@@ -29,9 +29,11 @@ REMEDIES: dict[str, str] = {
         "Check the network and the firewall between panel and nodes (port 8006)."
     ),
     Reach.CERTIFICATE: gettext_noop(
-        "Compare the new fingerprint with the node's, then add the cluster anew."
+        "Compare the new fingerprint with the node's, then change the cluster (docs/api.md)."
     ),
-    Reach.REFUSED: gettext_noop("Make a new token in Proxmox and add the cluster anew with it."),
+    Reach.REFUSED: gettext_noop(
+        "Make a new token in Proxmox and change the cluster to it (docs/api.md)."
+    ),
     Reach.PERMISSION: gettext_noop(
         "Give the token's role the missing privilege, with propagation."
     ),
@@ -83,7 +85,7 @@ def _secret(name: str, cluster: Cluster) -> Finding | None:
         return fail(
             name,
             _("Its token cannot be decrypted: the key is not in HAPANEL_ENCRYPTION_KEYS."),
-            _("Put the former key back behind the new one, or add the cluster anew."),
+            _("Put the former key back behind the new one, or give the token's secret again."),
         )
     if not is_sealed_by_first_key(cluster.encrypted_secret):
         return warn(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
@@ -20,7 +22,7 @@ from hapanel.operations import add_cluster_outcomes as outcomes
 from hapanel.operations import privileges
 from hapanel.operations.add_cluster import CLUSTER_EXISTS, DEFAULT_PORT
 from hapanel.operations.models import Operation, State, Step
-from hapanel.operations.work import Work, noted
+from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.cluster import ClusterGateway, Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, Unreachable
 from nodes.models import Cluster, Mode
@@ -54,10 +56,12 @@ def connecting(work: Work) -> None:
     )
 
 
-def _why_untrusted(seen: SeenCertificate, params: dict[str, str]) -> Refusal | None:
+def _why_untrusted(seen: SeenCertificate, params: dict[str, Any]) -> Refusal | None:
     words = {"address": seen.address, "seen": seen.fingerprint}
     if params["ca_pem"]:
         return None if seen.matches_ca else outcomes.NOT_FROM_CA(**words)
+    if seen.fingerprint in params.get("known_fingerprints", ()):
+        return None
     if not params["fingerprint"]:
         return outcomes.NOT_CONFIRMED(
             **words,
@@ -69,29 +73,42 @@ def _why_untrusted(seen: SeenCertificate, params: dict[str, str]) -> Refusal | N
     return None if same else outcomes.OTHER_FINGERPRINT(**words, given=params["fingerprint"])
 
 
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """Who answered the token, as notes for the operation's memo and its timeline."""
+
+    memo: dict[str, Any]
+    note: Note
+
+
 def signing_in(work: Work) -> None:
     """Send the token for the first time, and see who answers."""
+    look = first_look(work)
+    if look is None:
+        return
+    memo = look.memo
+    twin = _twin(memo["pve_name"], memo["ips"], list(memo["proven"]))
+    if twin is not None:
+        work.fail(outcomes.SAME_CLUSTER(name=twin.name, pve_name=twin.pve_name or twin.name))
+        return
+    work.commit(look.note, step=Step.CHECKING_RIGHTS, memo=memo)
+
+
+def first_look(work: Work) -> FirstLook | None:
+    """Ask with the token for version and members; None: refused, and the operation has failed."""
     try:
         with closing(_gateway(work)) as gateway:
             version = gateway.version()
             membership = gateway.membership()
     except VaultLocked:
         work.fail(outcomes.SECRET_LOST())
-        return
+        return None
     except ClusterError as error:
         work.fail(outcomes.refused_sign_in(work.operation.params["token_id"], error))
-        return
+        return None
     ips = {node.name: node.ip or "" for node in membership.nodes}
     memo = work.memo(version=version, pve_name=membership.cluster_name or "", ips=ips)
-    twin = _twin(memo["pve_name"], ips, list(memo["proven"]))
-    if twin is not None:
-        work.fail(outcomes.SAME_CLUSTER(name=twin.name, pve_name=twin.pve_name or twin.name))
-        return
-    work.commit(
-        noted("signed_in", version=version, nodes=sorted(ips)),
-        step=Step.CHECKING_RIGHTS,
-        memo=memo,
-    )
+    return FirstLook(memo, noted("signed_in", version=version, nodes=sorted(ips)))
 
 
 def _gateway(work: Work) -> ClusterGateway:
@@ -123,6 +140,19 @@ def _host(address: str) -> str:
 
 def checking_rights(work: Work) -> None:
     """Compare the token's privileges with what the panel needs, and record the cluster."""
+    cluster = tried_cluster(work)
+    if cluster is None:
+        return
+    try:
+        with transaction.atomic():
+            cluster.save()
+            _succeed(work, cluster)
+    except IntegrityError:
+        work.fail(CLUSTER_EXISTS(name=cluster.name))
+
+
+def tried_cluster(work: Work) -> Cluster | None:
+    """The cluster as it was found, not saved; None: refused, and the operation has failed."""
     operation = work.operation
     try:
         with closing(_gateway(work)) as gateway:
@@ -131,19 +161,13 @@ def checking_rights(work: Work) -> None:
             vital = [need.privilege for need in lacking if need.is_vital]
             if vital:
                 work.fail(outcomes.TOKEN_SEES_NOTHING(privileges=", ".join(vital)))
-                return
+                return None
             fingerprints = _fingerprints(operation, gateway)
     except ClusterError as error:
         work.fail(outcomes.refused_sign_in(operation.params["token_id"], error))
-        return
+        return None
     mode = Mode.OPERATE if privileges.may_operate(rights) else Mode.WATCH
-    cluster = _new_cluster(operation, mode, [need.privilege for need in lacking], fingerprints)
-    try:
-        with transaction.atomic():
-            cluster.save()
-            _succeed(work, cluster)
-    except IntegrityError:
-        work.fail(CLUSTER_EXISTS(name=cluster.name))
+    return _new_cluster(operation, mode, [need.privilege for need in lacking], fingerprints)
 
 
 def _succeed(work: Work, cluster: Cluster) -> None:

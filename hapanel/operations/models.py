@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
 
     MIGRATE = "migrate", _("Migration")
     ADD_CLUSTER = "add_cluster", _("Add cluster")
+    CHANGE_CLUSTER = "change_cluster", _("Change cluster")
 
 
 class State(models.TextChoices):

@@ -13,8 +13,16 @@ from hapanel.live.stream import publish
 from hapanel.operations.models import Kind, Operation, TimelineEntry
 
 # Facts in past tense, as the audit log words what was asked and how it ended.
-_ASKED = {Kind.MIGRATE: "migration_requested", Kind.ADD_CLUSTER: "cluster_add_requested"}
-_ENDED = {Kind.MIGRATE: "migration_ended", Kind.ADD_CLUSTER: "cluster_add_ended"}
+_ASKED = {
+    Kind.MIGRATE: "migration_requested",
+    Kind.ADD_CLUSTER: "cluster_add_requested",
+    Kind.CHANGE_CLUSTER: "cluster_change_requested",
+}
+_ENDED = {
+    Kind.MIGRATE: "migration_ended",
+    Kind.ADD_CLUSTER: "cluster_add_ended",
+    Kind.CHANGE_CLUSTER: "cluster_change_ended",
+}
 
 
 def note(operation: Operation, code: str, /, *, at: datetime | None = None, **params: Any) -> None:

@@ -16,6 +16,7 @@ from nodes.models import Cluster
 
 __all__ = [
     "Asker",
+    "ClusterChange",
     "MigrationMode",
     "MigrationPlan",
     "MigrationWish",
@@ -108,6 +109,17 @@ class NewCluster:
     ca_pem: str = ""
     fingerprint: str = ""
     time_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ClusterChange:
+    """Another way to reach a recorded cluster; what is empty stays as it is."""
+
+    addresses: tuple[str, ...] = ()
+    token_id: str = ""
+    token_secret: str = field(default="", repr=False)
+    ca_pem: str = ""
+    fingerprint: str = ""
 
 
 class Resolution(StrEnum):

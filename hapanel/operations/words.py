@@ -51,6 +51,7 @@ TIMELINE: dict[str, str | Promise] = {
     "certificate_seen": _("The certificate is the expected one."),
     "signed_in": _("The token is accepted; Proxmox VE %(version)s answers."),
     "cluster_added": _("The cluster %(cluster)s was added."),
+    "cluster_changed": _("The cluster %(cluster)s is reached in the new way from now on."),
 }
 
 PHASES: dict[str, str | Promise] = {

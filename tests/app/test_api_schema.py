@@ -34,7 +34,7 @@ EXAMPLES_EACH = 12
 PATHS = {
     "audit/": {"get"},
     "clusters/": {"get", "post"},
-    "clusters/{cluster}/": {"get", "delete"},
+    "clusters/{cluster}/": {"get", "patch", "delete"},
     "nodes/": {"get"},
     "nodes/{cluster}/{node}/": {"get"},
     "storages/": {"get"},

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='Operation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('migrate', 'Migration'), ('add_cluster', 'Add cluster')], max_length=24)),
+                ('kind', models.CharField(choices=[('migrate', 'Migration'), ('add_cluster', 'Add cluster'), ('change_cluster', 'Change cluster')], max_length=24)),
                 ('state', models.CharField(choices=[('scheduled', 'scheduled'), ('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('needs_attention', 'needs attention')], default='queued', max_length=16)),
                 ('step', models.CharField(blank=True, choices=[('', ''), ('preflight', 'Preflight'), ('intended', 'About to ask Proxmox'), ('accepted', 'Accepted by Proxmox'), ('waiting_for_ha', 'Waiting for the HA manager'), ('following', 'Following the task'), ('verifying', 'Checking where the guest is'), ('connecting', 'Looking at the certificate'), ('signing_in', 'Trying the token'), ('checking_rights', 'Comparing privileges')], default='', max_length=16)),
                 ('memo', models.JSONField(default=dict)),
