@@ -36,6 +36,20 @@ def set_up() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def person(name: str) -> str:
+    """An operator of this name; the secret of a new API token of hers."""
+    from hapanel.access import Role
+    from hapanel.accounts.models import ApiToken, User
+    from hapanel.accounts.roles import give_role, make_groups
+
+    make_groups()
+    user, _ = User.objects.get_or_create(username=name)
+    give_role(user, Role.OPERATOR)
+    ApiToken.objects.filter(user=user, name="bench").delete()
+    return ApiToken.issue(user, "bench")[1]
 
 
 def _start_redis() -> None:
