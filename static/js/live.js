@@ -7,8 +7,9 @@
    A hint {cluster, kind, key} says only that something changed; the part asks for itself, so that
    permissions stay in one place on the server. */
 
-const LEAST_GAP = 1000; // ms between two fetches of one part; data-live-gap sets another
-const JITTER = 150; // ms, so that many browsers do not ask in the same instant
+const LEAST_GAP = 300; // ms between two fetches of one part when something changed
+const FIGURES_GAP = 1000; // ms when only figures moved; data-live-gap sets another
+const JITTER = 100; // ms, so that many browsers do not ask in the same instant
 const POLL_FIRST = 2000;
 const POLL_MOST = 30000;
 const HIDDEN_GRACE = 10000; // a tab nobody looks at gives its connection back after this
@@ -37,13 +38,16 @@ function depends(element, hint) {
   });
 }
 
-function refresh(element) {
+/* What changed is fetched at once; figures move every second, and a part may ask for fewer of them. */
+function refresh(element, onlyFigures = false) {
   const part = parts.get(element.id) || { last: 0 };
   parts.set(element.id, part);
-  if (part.busy) { part.again = true; return; }
-  if (part.timer) return;
-  const gap = Number(element.dataset.liveGap) || LEAST_GAP;
-  const wait = Math.max(0, part.last + gap - Date.now()) + Math.random() * JITTER;
+  if (part.busy) { part.again = part.again === false ? false : onlyFigures; return; }
+  const gap = onlyFigures ? Number(element.dataset.liveGap) || FIGURES_GAP : LEAST_GAP;
+  const due = Math.max(Date.now(), part.last + gap) + Math.random() * JITTER;
+  if (part.timer && part.due <= due) return;
+  clearTimeout(part.timer);
+  part.due = due;
   part.timer = setTimeout(() => {
     part.timer = 0;
     const current = document.getElementById(element.id);
@@ -51,10 +55,10 @@ function refresh(element) {
     part.busy = true;
     part.last = Date.now();
     window.htmx.trigger(current, "refresh");
-  }, wait);
+  }, due - Date.now());
 }
 
-function refreshAll() { liveParts().forEach(refresh); }
+function refreshAll() { liveParts().forEach((element) => refresh(element)); }
 
 document.addEventListener("htmx:afterRequest", (event) => {
   // Not detail.elt: that is an ancestor once the part itself was replaced.
@@ -62,14 +66,16 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const part = parts.get(id);
   if (!part) return;
   part.busy = false;
-  const current = part.again && document.getElementById(id);
-  part.again = false;
-  if (current) refresh(current);
+  const { again } = part;
+  part.again = undefined; // undefined: not asked for meanwhile; else whether only figures moved
+  const current = again !== undefined && document.getElementById(id);
+  if (current) refresh(current, again);
 });
 
 function hear(hint) {
   if (hint.kind === "seen") { seen(hint.cluster, hint.key); return; }
-  liveParts().forEach((element) => { if (depends(element, hint)) refresh(element); });
+  const onlyFigures = hint.kind === "metrics";
+  liveParts().forEach((element) => { if (depends(element, hint)) refresh(element, onlyFigures); });
 }
 
 /* A round of observation that found no change is still news: what is shown is fresh again. */
