@@ -55,7 +55,9 @@ class Frame:
 
     @cached_property
     def theme(self) -> str:
-        chosen = getattr(self.request.user, "theme", "") or self.request.COOKIES.get("theme", "")
+        # A request that is refused at the door (an unknown host name) has no user.
+        user = getattr(self.request, "user", None)
+        chosen = getattr(user, "theme", "") or self.request.COOKIES.get("theme", "")
         return chosen if chosen in Theme.values else Theme.AUTO.value
 
     @property
