@@ -113,7 +113,7 @@ def _sentences(now: ServiceNow, internals: bool) -> list[str | Promise]:
             ]
         case ServiceState.MAINTENANCE:
             return [
-                _("%(name)s is being moved to another server and pauses since %(since)s."),
+                _("%(name)s is being moved to another server and has paused since %(since)s."),
                 _("That is planned and usually short."),
             ]
         case _ if now.since is None:
