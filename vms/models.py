@@ -41,8 +41,9 @@ class Guest(models.Model):
         ordering = ["cluster", "vmid"]
         constraints = [models.UniqueConstraint(fields=["cluster", "vmid"], name="one_guest_a_vmid")]
         indexes = [
-            models.Index(fields=["cluster", "node"]),
-            models.Index(fields=["cluster", "status"]),
+            # Whole, so that counting 10,000 guests by node or state reads the index alone.
+            models.Index(fields=["cluster", "gone_at", "node"]),
+            models.Index(fields=["cluster", "gone_at", "status", "ha_state"]),
             models.Index(fields=["cluster", "name"]),
         ]
 

@@ -100,12 +100,12 @@ def tagged(tag: str) -> Q:
 
 def guest_counts(cluster: Cluster) -> GuestCounts:
     """The cluster's guests by state, one query."""
-    by_status = dict(
-        guests_of(cluster).values_list("status").annotate(n=Count("id")).values_list("status", "n")
-    )
-    total = sum(by_status.values())
-    stopped, not_seen = by_status.get(STOPPED, 0), by_status.get(NOT_SEEN, 0)
-    error = guests_of(cluster).filter(ha_state="error").count()
+    in_error = Count("id", filter=Q(ha_state="error"))
+    rows = guests_of(cluster).values_list("status").annotate(n=Count("id"), bad=in_error)
+    by_status = {status: (n, bad) for status, n, bad in rows}
+    total = sum(n for n, _bad in by_status.values())
+    stopped, not_seen = (by_status.get(word, (0, 0))[0] for word in (STOPPED, NOT_SEEN))
+    error = sum(bad for _n, bad in by_status.values())
     return GuestCounts(total, total - stopped - not_seen, stopped, not_seen, error)
 
 
