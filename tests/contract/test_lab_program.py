@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from proxmoxer.core import ResourceException
 from hapanel.lab.api.areas import api
 from tests.contract.lab_process import Answer, LabProcess, eventually, running, token_header
 
-SPEED = 60
+SPEED = 120
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +51,11 @@ def px(lab: LabProcess, **auth: Any) -> Any:
     return client
 
 
-def test_a_lab_answers_within_two_seconds_stays_small_and_ends_cleanly() -> None:
-    began = time.monotonic()
+def test_a_lab_starts_with_little_work_stays_small_and_ends_cleanly() -> None:
     lab = LabProcess("clusterubd-runs", SPEED)
     try:
         assert lab.ask("GET", "/version").data["release"] == "9.2"
-        assert time.monotonic() - began < 2
+        assert processor_seconds(lab.pid) < 2
         assert resident_kib(lab.pid) < 60_000
         assert set(lab.ready) >= {
             "ready", "nodes", "ca", "ca_file", "token_id", "token_secret", "control_url",
@@ -64,6 +64,12 @@ def test_a_lab_answers_within_two_seconds_stays_small_and_ends_cleanly() -> None
         assert [node["ssh"] for node in lab.ready["nodes"]] == [None, None]
     finally:
         assert lab.close() == 0
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(pid: int) -> int:

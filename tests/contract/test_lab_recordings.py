@@ -17,7 +17,7 @@ import pytest
 from tests.contract.lab_process import LabProcess, eventually, running
 from tests.contract.lab_recordings import differences, load, replay
 
-SPEED = 60
+SPEED = 120
 VIEWER = "viewer@pve"
 
 HEALTHY = """
