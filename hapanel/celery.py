@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import celeryd_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hapanel.settings")
+# Django's checks import every page and the whole API; `migrate` runs them before a worker starts.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-app = Celery("hapanel", include=["hapanel.workers.tasks"])
+app = Celery("hapanel")
+
+
+@celeryd_init.connect
+def bring_tasks(**_about_the_worker: object) -> None:
+    """Load the tasks in workers alone: beat sends them by name and is smaller without them."""
+    app.loader.import_task_module("hapanel.workers.tasks")
+
+
 app.conf.update(
     broker_url=settings.REDIS.celery_url,
     result_backend=None,
