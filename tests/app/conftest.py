@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
@@ -27,8 +29,14 @@ def empty_redis(redis_server: None) -> None:
     connection().flushall()
 
 
+@lru_cache(maxsize=1)
+def _hashed() -> str:
+    """Argon2 takes its time on purpose; once a session is enough."""
+    return make_password("demo")
+
+
 def _person(name: str, role: Role) -> User:
-    user = User.objects.create_user(name, password="demo")
+    user = User.objects.create(username=name, password=_hashed())
     group, _ = Group.objects.get_or_create(name=role.value)
     user.groups.add(group)
     return user
