@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import os
 import re
 import socket
@@ -93,14 +92,19 @@ class Readiness:
 
 
 def ask_readyz(host: str, port: int, timeout_seconds: float = 2.0) -> Readiness:
-    """Ask /readyz of the panel at this address."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
+    """Ask /readyz of the panel at this address.
+
+    Three lines of HTTP/1.0 by hand: the library for it takes 6 MB that the supervisor, which
+    stays for as long as the panel, would keep for this one question.
+    """
+    question = f"GET /readyz HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
     try:
-        connection.request("GET", "/readyz", headers={"Host": f"127.0.0.1:{port}"})
-        answer = connection.getresponse()
-        words = answer.read(4000).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as error:
+        with socket.create_connection((host, port), timeout_seconds) as connection:
+            connection.sendall(question.encode())
+            with connection.makefile("rb") as answer:
+                head, _, body = answer.read(8000).partition(b"\r\n\r\n")
+        status = int(head.split(None, 2)[1])
+    except (OSError, ValueError, IndexError) as error:
         return Readiness(False, f"the web process does not answer yet ({error})")
-    finally:
-        connection.close()
-    return Readiness(answer.status == 200, words if answer.status == 503 else str(answer.status))
+    words = body.decode("utf-8", "replace").strip()
+    return Readiness(status == 200, words if status == 503 else f"/readyz answers {status}")

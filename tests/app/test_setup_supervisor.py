@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hapanel.kernel.refusal import Refused
-from hapanel.supervisor.addresses import claim_net, claim_port
+from hapanel.supervisor.addresses import ask_readyz, claim_net, claim_port
 from hapanel.supervisor.journal import Journal
 from hapanel.supervisor.program import Program
 from hapanel.supervisor.run_lock import RunLock
@@ -195,6 +196,30 @@ def test_a_taken_port_is_refused_with_another_one_to_choose() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=f"--port {port + 1}"):
             claim_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_ready", "words"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nok\n", True, "200"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\nno worker\n", False, "no worker"),
+        (b"HTTP/1.1 500 Internal Server Error\r\n\r\n<html>", False, "500"),
+        (b"", False, "does not answer"),
+    ],
+)
+def test_readiness_is_the_panels_own_word(answer: bytes, is_ready: bool, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        readiness = ask_readyz("127.0.0.1", server.getsockname()[1])
+    assert readiness.is_ready is is_ready
+    assert words in readiness.words
 
 
 def test_port_0_is_a_free_port() -> None:
