@@ -101,6 +101,16 @@ class DemoSet:
             ended = self.wait_for_end(operation["id"])
             assert ended["state"] == "succeeded", ended
 
+    def other_node(self, vmid: int) -> str:
+        """Wait until the guest is at rest; the node of the two where it is not."""
+        eventually(lambda: not self._open_operation(vmid), 120)
+        guest = eventually(lambda: self._running(vmid), 90)
+        return "slave" if guest["node"] == "master" else "master"
+
+    def _running(self, vmid: int) -> dict[str, Any] | None:
+        guest = self.get(f"vms/clusterubd/{vmid}/")
+        return guest if guest["status"] == "running" else None
+
     def _open_operation(self, vmid: int) -> bool:
         """Whether a migration of the guest still goes on (a test before may have failed in it)."""
         newest = self.get(f"migrations/?vmid={vmid}&cluster=clusterubd")["results"]

@@ -39,7 +39,7 @@ def test_oda_migrates_100_and_everybody_sees_what_they_should(
     first = eventually(lambda: _percent(oda), 60)
     second = eventually(lambda: (now := _percent(oda)) and now > first and now, 60)
     assert second > first
-    expect(oda.locator("#migrate-panel")).to_contain_text("MiB/s")
+    expect(oda.locator("#migrate-panel")).to_contain_text("iB/s")
     assert siakad.get_attribute("data-state") != "danger"
     expect(oda.locator("#migrate-panel [data-operation-state=succeeded]")).to_be_visible(
         timeout=90_000
