@@ -44,7 +44,8 @@ def publish(hints: Iterable[tuple[str, Kind, str]]) -> None:
     """Send hints (cluster name, kind, key) once the surrounding transaction has committed."""
     batch = list(hints)
     if batch:
-        transaction.on_commit(lambda: _send(batch))
+        # A hint that is lost costs a later look; what was committed must not fail for it.
+        transaction.on_commit(lambda: _send(batch), robust=True)
 
 
 def _send(batch: list[tuple[str, Kind, str]]) -> None:

@@ -20,7 +20,7 @@ from hapanel.operations.doors import Doors
 from hapanel.operations.lease import claimed, runnable_filter
 from hapanel.operations.models import Kind, Operation, State, Step
 from hapanel.operations.work import LostClaim, Work, noted
-from hapanel.ports.errors import ClusterError, SignInRefused
+from hapanel.ports.errors import ClusterError, NodeUnreachable, SignInRefused
 
 SILENT_BEFORE_SENDING = refusal_kind(
     "cluster-silent",
@@ -150,7 +150,9 @@ def _wait_blindly(work: Work, error: ClusterError) -> None:
     notes = []
     memo = operation.memo
     if silent >= TELL_BLIND_AFTER and not memo.get("blind_told"):
-        notes.append(noted("blind", kind=error.kind, reason=error.reason[:300]))
+        code = "node_silent" if isinstance(error, NodeUnreachable) else "blind"
+        reason = error.reason[:300]
+        notes.append(noted(code, kind=error.kind, reason=reason, node=operation.source))
         memo = work.memo(blind_told=True)
     # A refused token is not tried every second: Proxmox delays such answers and fills its log.
     pause = 10.0 if isinstance(error, SignInRefused) else min(10.0, 1.0 + silent / 5)

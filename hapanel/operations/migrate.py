@@ -10,10 +10,10 @@ from dataclasses import replace
 from django.db import IntegrityError
 
 from hapanel.ha import migration_refusals as no
-from hapanel.ha.migration_facts import MigrationMode, MoveFacts
+from hapanel.ha.migration_facts import MoveFacts
 from hapanel.ha.preflight import judge
 from hapanel.kernel.refusal import Refusal, Refused
-from hapanel.operations.duration import Forecast, PastMove, forecast
+from hapanel.operations.expectation import Expectation
 from hapanel.operations.facts import holding_operation, move_facts
 from hapanel.operations.models import Kind, Operation, State
 from hapanel.operations.recording import earlier_with_key, record_operation
@@ -28,7 +28,7 @@ def plan_migration(wish: MigrationWish) -> MigrationPlan:
     Raises Refused (404) when the cluster has no such guest.
     """
     guest = _guest_of(wish.cluster, wish.vmid)
-    return _plan(wish, guest, move_facts(wish, guest))
+    return _plan(wish, guest, move_facts(wish, guest), Expectation(guest))
 
 
 def request_migration(
@@ -43,7 +43,7 @@ def request_migration(
     if earlier is not None:
         return earlier
     guest = _guest_of(wish.cluster, wish.vmid)
-    plan = _plan(wish, guest, move_facts(wish, guest))
+    plan = _plan(wish, guest, move_facts(wish, guest), Expectation(guest))
     if plan.refusals:
         raise Refused(*_most_telling_first(plan.refusals))
     try:
@@ -64,8 +64,9 @@ def rank_targets(guest: Guest) -> list[TargetChoice]:
     cluster = guest.cluster
     wish = MigrationWish(cluster=cluster, vmid=guest.vmid, target="")
     facts = move_facts(wish, guest)
+    expectation = Expectation(guest)
     names = sorted(node.name for node in facts.nodes if node.name != guest.node)
-    choices = [_choice(replace(wish, target=name), guest, facts) for name in names]
+    choices = [_choice(replace(wish, target=name), guest, facts, expectation) for name in names]
     return sorted(choices, key=_rank)
 
 
@@ -90,10 +91,12 @@ def _guest_of(cluster: Cluster, vmid: int) -> Guest:
     return guest
 
 
-def _plan(wish: MigrationWish, guest: Guest, facts: MoveFacts) -> MigrationPlan:
+def _plan(
+    wish: MigrationWish, guest: Guest, facts: MoveFacts, expectation: Expectation
+) -> MigrationPlan:
     judgement = judge(facts)
     mode = wish.mode or facts.fitting_mode
-    expected = _forecast(guest, wish, facts, mode)
+    expected = expectation.of(facts, mode)
     return MigrationPlan(
         mode=mode,
         source=guest.node,
@@ -138,18 +141,18 @@ def _most_telling_first(refusals: tuple[Refusal, ...]) -> list[Refusal]:
     return sorted(refusals, key=lambda refusal: refusal.status != 422)
 
 
-def _choice(wish: MigrationWish, guest: Guest, facts: MoveFacts) -> TargetChoice:
+def _choice(
+    wish: MigrationWish, guest: Guest, facts: MoveFacts, expectation: Expectation
+) -> TargetChoice:
     node = facts.node(wish.target)
     free = node.free_memory if node else None
     need = facts.guest.used_memory or facts.guest.maxmem
-    plan = _plan(wish, guest, replace(facts, target=wish.target))
-    last = _past_moves(guest, wish.target)
-    own = [move.seconds for move in last if move.is_this_guest]
+    plan = _plan(wish, guest, replace(facts, target=wish.target), expectation)
     return TargetChoice(
         node=wish.target,
         plan=plan,
         free_memory=None if free is None else free - (need or 0),
-        last_seconds=own[0] if own else None,
+        last_seconds=expectation.last_seconds(wish.target),
         reasons=(*plan.refusals, *plan.warnings),
     )
 
@@ -157,58 +160,3 @@ def _choice(wish: MigrationWish, guest: Guest, facts: MoveFacts) -> TargetChoice
 def _rank(choice: TargetChoice) -> tuple[bool, int, int, str]:
     plan = choice.plan
     return (not plan.is_possible, len(plan.warnings), -(choice.free_memory or 0), choice.node)
-
-
-def _forecast(
-    guest: Guest, wish: MigrationWish, facts: MoveFacts, mode: MigrationMode
-) -> Forecast | None:
-    return forecast(
-        mode,
-        size=_bytes_to_move(guest, facts, mode),
-        is_under_ha=facts.guest.is_under_ha,
-        past=_past_moves(guest, wish.target),
-        time_scale=wish.cluster.time_scale,
-    )
-
-
-def _bytes_to_move(guest: Guest, facts: MoveFacts, mode: MigrationMode) -> int | None:
-    """The memory of a running machine, and local disks that go along.
-
-    All of its memory: what the guest calls free holds its caches, which move as well.
-    """
-    memory = (facts.guest.maxmem or 0) if mode is MigrationMode.ONLINE else 0
-    shared = {s.storage: s.shared for s in facts.storages if s.node == guest.node}
-    disks = sum(
-        disk.size or 0
-        for disk in guest.disks.all()
-        if not disk.is_cdrom and not shared.get(disk.storage, True)
-    )
-    return memory + disks or None
-
-
-def _past_moves(guest: Guest, target: str) -> list[PastMove]:
-    """What succeeded between this pair of nodes, in either direction, newest first."""
-    pair = {guest.node, target}
-    past = Operation.objects.filter(
-        kind=Kind.MIGRATE,
-        state=State.SUCCEEDED,
-        cluster=guest.cluster_id,
-        source__in=pair,
-        target__in=pair,
-        started_at__isnull=False,
-        ended_at__isnull=False,
-    )[:40]
-    return [_past_move(operation, guest) for operation in past]
-
-
-def _past_move(operation: Operation, guest: Guest) -> PastMove:
-    assert operation.started_at is not None
-    assert operation.ended_at is not None
-    return PastMove(
-        seconds=(operation.ended_at - operation.started_at).total_seconds(),
-        transferred=operation.transferred_bytes,
-        is_this_guest=operation.vmid == guest.vmid,
-        was_under_ha=bool(operation.memo.get("ha")),
-        mode=MigrationMode(operation.memo.get("mode", MigrationMode.ONLINE)),
-        downtime_ms=operation.downtime_ms,
-    )

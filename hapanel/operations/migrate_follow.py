@@ -16,6 +16,7 @@ from hapanel.operations.migrate_stop import stop_if_asked
 from hapanel.operations.models import LogLine, Operation, Step
 from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.cluster import ClusterGateway, Task, TaskLog
+from hapanel.ports.errors import NodeUnreachable
 from hapanel.ports.migration_progress import MigrationProgress
 
 # Under a second, so that a worker waits for it by itself and not for the next sweep.
@@ -138,9 +139,33 @@ def _why_silent(operation: Operation, view: View, waited: float) -> Refusal:
 
 
 def following(work: Work) -> None:
+    """Follow the task; when its node is silent, look whether the guest has left that node."""
+    gateway = work.doors.to_cluster(work.cluster)
+    try:
+        _follow(work, gateway)
+    except NodeUnreachable:
+        if not _ended_with_its_node(work, gateway):
+            raise
+
+
+def _ended_with_its_node(work: Work, gateway: ClusterGateway) -> bool:
+    """A task dies with its node, and nobody lists its end before the node is back. Where the guest
+    is then is all there is to tell, once it is no longer on the lost node."""
+    operation = work.operation
+    assert operation.vmid is not None
+    view = look(gateway, with_ha=False)
+    guest = view.guest(operation.vmid)
+    is_lost = not any(n.online for n in view.resources.nodes if n.name == operation.source)
+    if guest is None or guest.node == operation.source or not is_lost:
+        return False
+    words = {"source": operation.source, "guest": operation.subject, "node": guest.node}
+    fail_with_guest(work, view, outcomes.SOURCE_LOST(**words))
+    return True
+
+
+def _follow(work: Work, gateway: ClusterGateway) -> None:
     """Read what the log has gained, and look whether the task has ended."""
     operation = work.operation
-    gateway = work.doors.to_cluster(work.cluster)
     upid = Upid.parse(operation.upid)
     stopping = stop_if_asked(work, gateway, upid)
     gained = _read_log(operation, gateway, upid)

@@ -90,6 +90,13 @@ FAILED_GUEST_GONE = refusal_kind(
     _("The migration ended: %(error)s. %(cluster)s does not list %(guest)s any more."),
     _("Look for its configuration in /etc/pve/nodes on the cluster's nodes."),
 )
+SOURCE_LOST = refusal_kind(
+    "migration-source-lost",
+    _("%(source)s was lost while %(guest)s was moving. The guest is now on %(node)s."),
+    _(
+        "Check the guest: it had just arrived, or HA recovered it there. Its task died with the node."
+    ),
+)
 HA_REFUSED = refusal_kind(
     "ha-refused",
     _("The HA manager did not take the migration of %(guest)s: %(said)s."),

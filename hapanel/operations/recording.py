@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
+from kombu.exceptions import OperationalError
 
 from hapanel.celery import app
 from hapanel.kernel.refusal import Refused, refusal_kind
@@ -19,6 +21,8 @@ KEY_REUSED = refusal_kind(
     _("Send a new key with every new request; repeat a key only with the very same body."),
     status=422,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def earlier_with_key(
@@ -62,7 +66,7 @@ def record_operation(
             timeline.audit_request(operation)
             after(operation)
             timeline.hint(operation)
-            transaction.on_commit(lambda: nudge(operation.pk), robust=True)
+            transaction.on_commit(lambda: nudge(operation.pk))
     except IntegrityError:
         earlier = earlier_with_key(asker, idempotency_key, body_digest)
         if earlier is None:
@@ -72,5 +76,8 @@ def record_operation(
 
 
 def nudge(operation_id: int) -> None:
-    """Wake a worker now; without it the sweep finds the operation within a second."""
-    app.send_task("advance_operation", args=[operation_id], expires=10)
+    """Wake a worker now. It may fail: the sweep finds the operation within a second anyway."""
+    try:
+        app.send_task("advance_operation", args=[operation_id], expires=10, retry=False)
+    except OperationalError:
+        logger.warning("operation %s was recorded, but no worker could be woken", operation_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -95,13 +93,3 @@ def _tell(operation: Operation, decision: Resolution, asker: Asker) -> None:
         timeline.audit_end(operation)
     timeline.audit_act(operation, "operation_settled", asker.name, asker.via.value, asker.address)
     timeline.hint(operation)
-
-
-def note_client_downtime(operation_id: int, ms: int, *, at: datetime | None = None) -> None:
-    """Write down for how long clients had no answer, once that was measured (milliseconds)."""
-    with transaction.atomic():
-        operation = Operation.objects.select_related("cluster").get(pk=operation_id)
-        Operation.objects.filter(pk=operation_id).update(client_downtime_ms=ms)
-        if operation.client_downtime_ms != ms:
-            timeline.note(operation, "client_downtime", at=at, ms=ms)
-            timeline.hint(operation)

@@ -34,6 +34,10 @@ TIMELINE: dict[str, str | Promise] = {
     "switched_over": _("The guest runs on the target; it stood still for %(downtime_ms)s ms."),
     "task_ended": _("Proxmox's task ended well; now the guest is looked for."),
     "blind": _("The cluster does not answer (%(reason)s). It is followed as soon as it does."),
+    "node_silent": _(
+        "%(node)s, which runs the task, does not answer (%(reason)s). The task is followed as soon "
+        "as it does."
+    ),
     "sighted": _("The cluster answers again, after %(seconds)s s."),
     "cancel_requested": _("%(actor)s asked to cancel it."),
     "cancel_sent": _("Proxmox was told to stop the task."),
@@ -46,7 +50,6 @@ TIMELINE: dict[str, str | Promise] = {
     "closed": _("%(actor)s found that nothing had happened."),
     "succeeded": _("The guest is on %(node)s."),
     "failed": _("It failed."),
-    "client_downtime": _("Clients were without an answer for %(ms)s ms."),
     "address_left_out": _("The address %(address)s was left out."),
     "certificate_seen": _("The certificate is the expected one."),
     "signed_in": _("The token is accepted; Proxmox VE %(version)s answers."),

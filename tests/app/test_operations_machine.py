@@ -534,6 +534,28 @@ def test_a_silent_cluster_never_fails_a_running_migration(
     assert "sighted" in codes(operation)
 
 
+def test_a_silent_node_is_named(operation: Operation, plain: FakeCluster) -> None:
+    run(operation, plain, until=at(Step.FOLLOWING))
+    plain.before = refuse("task_log", NodeUnreachable("No route to host", status=595))
+    run(operation, plain, seconds=30)
+    assert "node_silent" in codes(operation)
+    assert operation.state == State.RUNNING
+
+
+def test_a_task_that_died_with_its_node_ends_where_the_guest_is(
+    operation: Operation, under_ha: FakeCluster
+) -> None:
+    run(operation, under_ha, until=at(Step.FOLLOWING))
+    under_ha.before = refuse("task_log", NodeUnreachable("No route to host", status=595))
+    under_ha.offline.add("master")
+    run(operation, under_ha, seconds=5)
+    assert operation.state == State.RUNNING
+    under_ha.nodes[100] = "slave"  # fenced and recovered
+    run(operation, under_ha)
+    assert outcome(operation) == "migration-source-lost"
+    assert Guest.objects.get(vmid=100).node == "slave"
+
+
 def test_a_very_long_silence_asks_a_person_and_goes_on_by_itself(
     operation: Operation, plain: FakeCluster
 ) -> None:
