@@ -7,6 +7,8 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
+from hapanel.live.stream import Kind, publish
+
 
 class Entry(models.Model):
     """One line of the audit log; written once, completed with its outcome, never deleted here.
@@ -45,8 +47,8 @@ def record(
     outcome: str = "",
     **detail: Any,
 ) -> Entry:
-    """Write one entry. `detail` must be plain values and must not hold a secret."""
-    return Entry.objects.create(
+    """Write one entry and hint at it. `detail` must be plain values and must not hold a secret."""
+    entry = Entry.objects.create(
         actor=actor,
         action=action,
         cluster=cluster,
@@ -57,3 +59,5 @@ def record(
         outcome=outcome,
         detail=detail,
     )
+    publish([(cluster, Kind.AUDIT, str(entry.pk))])
+    return entry

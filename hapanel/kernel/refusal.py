@@ -95,6 +95,10 @@ class RefusalKind:
     def __call__(self, **params: Any) -> Refusal:
         return Refusal(self.code, self.because, self.remedy, params, self.status, self.field)
 
+    def about(self, field: str | None, **params: Any) -> Refusal:
+        """A refusal of this kind about an input that is known only when it happens."""
+        return Refusal(self.code, self.because, self.remedy, params, self.status, field)
+
 
 def refusal_kind(
     code: str, because: str, remedy: str, *, status: int = 409, field: str | None = None

@@ -35,9 +35,7 @@ class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
 
 def _unknown(name: str, known: set[str]) -> Refusal:
     shown = name[:60]
-    values = {"name": shown, "known": ", ".join(sorted(known))}
-    kind = UNKNOWN_PARAMETER
-    return Refusal(kind.code, kind.because, kind.remedy, values, kind.status, shown)
+    return UNKNOWN_PARAMETER.about(shown, name=shown, known=", ".join(sorted(known)))
 
 
 class Filters(filters.FilterSet):  # type: ignore[misc]

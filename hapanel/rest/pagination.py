@@ -39,17 +39,15 @@ class CursorPage(CursorPagination):
         if wanted is None:
             return self.page_size
         if not wanted.isascii() or not wanted.isdigit() or not 1 <= len(wanted) <= 6:
-            raise Refused(_bad_size())
+            raise Refused(self._bad_size())
         size = int(wanted)
         if not 1 <= size <= self.max_page_size:
-            raise Refused(_bad_size())
+            raise Refused(self._bad_size())
         return size
 
-
-def _bad_size() -> Refusal:
-    kind, name = MALFORMED, CursorPage.page_size_query_param
-    values = {"name": name, "reason": f"1 … {CursorPage.max_page_size}"}
-    return Refusal(kind.code, kind.because, kind.remedy, values, kind.status, name)
+    def _bad_size(self) -> Refusal:
+        name = self.page_size_query_param
+        return MALFORMED.about(name, name=name, reason=f"1 … {self.max_page_size}")
 
 
 class ShortCursorPage(CursorPage):

@@ -121,6 +121,4 @@ def _field_refusals(detail: Any, path: str = "") -> Iterator[Refusal]:
         for inner in detail:
             yield from _field_refusals(inner, path)
     else:
-        values = {"name": path or "body", "reason": str(detail)}
-        kind = no.MALFORMED
-        yield Refusal(kind.code, kind.because, kind.remedy, values, kind.status, path or None)
+        yield no.MALFORMED.about(path or None, name=path or "body", reason=str(detail))

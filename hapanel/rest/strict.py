@@ -32,9 +32,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 def _unknown(name: str, known: list[str]) -> Refusal:
     shown = name[:60]
-    values = {"name": shown, "known": ", ".join(known)}
-    kind = UNKNOWN_FIELD
-    return Refusal(kind.code, kind.because, kind.remedy, values, kind.status, shown)
+    return UNKNOWN_FIELD.about(shown, name=shown, known=", ".join(known))
 
 
 class Text(serializers.CharField):

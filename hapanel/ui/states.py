@@ -183,6 +183,8 @@ ACTIONS: dict[str, Promise] = {
     "cluster_add_requested": _("asked to add a cluster"),
     "cluster_add_ended": _("trying the cluster ended"),
     "cluster_added": _("added a cluster"),
+    "cluster_change_requested": _("asked to change a cluster"),
+    "cluster_change_ended": _("trying the change ended"),
     "cluster_removed": _("removed a cluster from the panel"),
     "operation_cancelled": _("cancelled an operation"),
     "operation_cancel_requested": _("asked to cancel an operation"),
