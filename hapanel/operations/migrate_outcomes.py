@@ -94,7 +94,8 @@ SOURCE_LOST = refusal_kind(
     "migration-source-lost",
     _("%(source)s was lost while %(guest)s was moving. The guest is now on %(node)s."),
     _(
-        "Check the guest: it had just arrived, or HA recovered it there. Its task died with the node."
+        "Check the guest: it had just arrived, or HA recovered it there. "
+        "Its task died with %(source)s."
     ),
 )
 HA_REFUSED = refusal_kind(
