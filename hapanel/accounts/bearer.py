@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -23,10 +22,7 @@ class BearerAuthentication(BaseAuthentication):
             return None
         token = token_of(secret.strip())
         if token is None:
-            raise AuthenticationFailed(
-                _("The token is unknown, revoked or expired, or its owner may not sign in."),
-                code="api-token-refused",
-            )
+            raise AuthenticationFailed
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - as REST framework calls it

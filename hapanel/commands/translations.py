@@ -99,6 +99,38 @@ def _templates(root: Path, made: Path) -> Iterator[str]:
         yield f"{name}.py"
 
 
+def new_catalogue() -> polib.POFile:
+    """An empty catalogue of a language without plural forms, as Indonesian is."""
+    made = polib.POFile(wrapwidth=0)
+    made.metadata = {
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Language": "id",
+        "Plural-Forms": "nplurals=1; plural=0;",
+    }
+    return made
+
+
+def bring_up_to_date(catalogue: polib.POFile, texts: polib.POFile, file: Path) -> None:
+    """Add new texts without a translation, drop those that are gone, and save it.
+
+    Lines of code are left out of the places, so that a catalogue changes only when texts do.
+    """
+    catalogue.merge(texts)
+    for entry in [entry for entry in catalogue if entry.obsolete]:
+        catalogue.remove(entry)
+    for entry in catalogue:
+        places = {
+            place.removesuffix(".py") if ".html" in place else place
+            for place, _line in entry.occurrences
+        }
+        entry.occurrences = [(place, "") for place in sorted(places)]
+        if entry.msgid_plural:  # xgettext prepares a form more than the language has
+            entry.msgstr_plural = {0: entry.msgstr_plural.get(0, "")}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    catalogue.save(str(file))
+
+
 def faults(texts: polib.POFile, catalogue: polib.POFile) -> Iterator[Fault]:
     """What `catalogue` lacks of `texts`, and where its placeholders differ."""
     known = {(entry.msgctxt, entry.msgid): entry for entry in catalogue if not entry.obsolete}

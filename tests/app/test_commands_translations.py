@@ -8,7 +8,13 @@ from pathlib import Path
 import polib
 import pytest
 
-from hapanel.commands.translations import collect, faults, placeholders
+from hapanel.commands.translations import (
+    bring_up_to_date,
+    collect,
+    faults,
+    new_catalogue,
+    placeholders,
+)
 
 needs_gettext = pytest.mark.skipif(not shutil.which("xgettext"), reason="gettext is not installed")
 
@@ -53,6 +59,18 @@ def test_what_is_missing_empty_fuzzy_or_different_is_told() -> None:
 
 def test_a_percent_sign_is_no_placeholder() -> None:
     assert placeholders("100 %% of %(name)s, %(size)d") == {"name", "size"}
+
+
+def test_a_catalogue_is_brought_up_to_date_without_losing_a_translation(tmp_path: Path) -> None:
+    file = tmp_path / "id" / "django.po"
+    made = new_catalogue()
+    made.append(polib.POEntry(msgid=LOCKED.msgid, msgstr=LOCKED.msgstr))
+    made.append(polib.POEntry(msgid="gone", msgstr="hilang"))
+    bring_up_to_date(made, TEXTS, file)
+    found = polib.pofile(str(file))
+    assert [entry.msgid for entry in found] == [entry.msgid for entry in TEXTS]
+    assert found[0].msgstr == LOCKED.msgstr
+    assert found[1].msgstr_plural == {0: ""}
 
 
 @needs_gettext

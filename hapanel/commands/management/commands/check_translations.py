@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from typing import Any
 
 import polib
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from hapanel.commands.refusing import refusing
-from hapanel.commands.translations import collect, faults
+from hapanel.commands.translations import bring_up_to_date, collect, faults, new_catalogue
 
 SOURCE_LANGUAGE = "en"
 
@@ -20,15 +21,22 @@ class Command(BaseCommand):
     help = "Check that every text for people is translated, with the same placeholders."
     requires_system_checks = []
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--write", action="store_true", help="first bring the catalogues up to date"
+        )
+
     @refusing
-    def handle(self, *_arguments: Any, **_options: Any) -> None:
+    def handle(self, *_arguments: Any, **options: Any) -> None:
         texts = collect(settings.BASE_DIR)
         wrong = 0
         for language, _name in settings.LANGUAGES:
             if language == SOURCE_LANGUAGE:
                 continue
             file = settings.BASE_DIR / "locale" / language / "LC_MESSAGES" / "django.po"
-            catalogue = polib.pofile(str(file)) if file.exists() else polib.POFile()
+            catalogue = polib.pofile(str(file), wrapwidth=0) if file.exists() else new_catalogue()
+            if options["write"]:
+                bring_up_to_date(catalogue, texts, file)
             for fault in faults(texts, catalogue):
                 wrong += 1
                 self.stdout.write(f"{language}: {fault}")
