@@ -37,6 +37,7 @@ from hapanel.ports.cluster import (
     StorageState,
     Task,
     TaskLog,
+    VolumeGroup,
 )
 from hapanel.ports.errors import ClusterError, PermissionMissing, Unreachable
 from nodes.models import Cluster
@@ -311,6 +312,9 @@ class FakeCluster:
         return QDevice(configured=False)
 
     def storages(self) -> tuple[StorageConfig, ...]:
+        return ()
+
+    def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         return ()
 
     def addresses(self) -> tuple[AddressHealth, ...]:

@@ -200,6 +200,22 @@ def _rights_by(judge: JudgeRights) -> Question:
     return Question("rights", 300, run)
 
 
+def _volume_groups(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    """One node in its turn: the question wakes disks, and a big cluster has many nodes."""
+    nodes = list(Node.objects.filter(cluster=cluster, status__in=["online", "maintenance"]))
+    if not nodes:
+        return
+    turn = int(connection().incr(f"hapanel:slow:turn:{cluster.pk}"))
+    node = nodes[turn % len(nodes)]
+    found = [
+        {"vg": group.vg, "size": group.size, "free": group.free}
+        for group in gateway.volume_groups(node.name)
+    ]
+    if found != node.volume_groups:
+        Node.objects.filter(pk=node.pk).update(volume_groups=found)
+        journal.hint(Kind.NODE, [node.name])
+
+
 def _history(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
     """No question at all: what is older than anybody asks for goes."""
     del gateway, journal
@@ -215,5 +231,6 @@ QUESTIONS = (
     Question("storages", 120, _storages),
     Question("rules", 60, _rules),
     Question("resources", 120, _resources),
+    Question("volume groups", 60, _volume_groups),
     Question("history", 3600, _history),
 )

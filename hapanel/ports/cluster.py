@@ -208,6 +208,14 @@ class StorageConfig(Struct, frozen=True, kw_only=True):
     disabled: bool = False
 
 
+class VolumeGroup(Struct, frozen=True, kw_only=True):
+    """One LVM volume group of a node; bytes. `free` is not allocated to any volume."""
+
+    vg: str
+    size: int
+    free: int
+
+
 class GuestDisk(Struct, frozen=True, kw_only=True):
     """One disk, mount point, CD or unused volume of a guest's configuration."""
 
@@ -310,6 +318,10 @@ class ClusterGateway(Protocol):
         ...
 
     def storages(self) -> tuple[StorageConfig, ...]: ...
+    def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
+        """/nodes/{node}/disks/lvm: looks at the disks themselves, so it is to be asked rarely."""
+        ...
+
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:
         """Own rights: path -> privilege -> whether it propagates."""
         ...

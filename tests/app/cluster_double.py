@@ -23,6 +23,7 @@ from hapanel.ports.cluster import (
     StorageConfig,
     StorageState,
     Task,
+    VolumeGroup,
 )
 from hapanel.ports.errors import ClusterError
 
@@ -145,6 +146,10 @@ class ClusterDouble:
     def ha_services(self) -> tuple[HaService, ...]:
         self._note("ha_services")
         return (HaService(sid="vm:100", node=None, state="started", comment="the students'"),)
+
+    def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
+        self._note("volume_groups")
+        return (VolumeGroup(vg="vg_drbd", size=400 * GIB, free=328 * GIB),)
 
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:
         self._note("permissions")

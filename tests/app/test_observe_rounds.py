@@ -84,6 +84,8 @@ def test_the_first_look_records_everything_and_tells_no_news(watcher: Watcher) -
     assert watcher.node().votes == 1
     assert (watcher.guest().node, watcher.guest().status) == ("master", "running")
     assert Storage.objects.get(node="master").vg == "vg_drbd"
+    groups = [node.volume_groups for node in Node.objects.all() if node.volume_groups]
+    assert groups == [[{"vg": "vg_drbd", "size": 400 * 1024**3, "free": 328 * 1024**3}]]
     assert HaResource.objects.get(sid="vm:100").comment == "the students'"
     assert watcher.facts() == []
 

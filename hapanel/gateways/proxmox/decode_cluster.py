@@ -18,6 +18,7 @@ from hapanel.ports.cluster import (
     ResourcesAnswer,
     StorageConfig,
     StorageState,
+    VolumeGroup,
 )
 from hapanel.ports.errors import Garbage
 
@@ -244,6 +245,22 @@ def storages(body: bytes) -> tuple[StorageConfig, ...]:
         )
         for row in rows(body, _StorageConfig)
     )
+
+
+class _VolumeGroup(Wire, frozen=True, kw_only=True):
+    name: str
+    size: int = 0
+    free: int = 0
+
+
+class _VolumeGroups(Wire, frozen=True, kw_only=True):
+    children: tuple[_VolumeGroup, ...] = ()
+
+
+def volume_groups(body: bytes) -> tuple[VolumeGroup, ...]:
+    """/nodes/{node}/disks/lvm: a tree whose first floor are the volume groups."""
+    found = one(body, _VolumeGroups).children
+    return tuple(VolumeGroup(vg=row.name, size=row.size, free=row.free) for row in found)
 
 
 def permissions(body: bytes) -> Mapping[str, Mapping[str, bool]]:

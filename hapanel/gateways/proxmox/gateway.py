@@ -32,6 +32,7 @@ from hapanel.ports.cluster import (
     StorageConfig,
     Task,
     TaskLog,
+    VolumeGroup,
 )
 from hapanel.ports.errors import ServerFault
 
@@ -138,6 +139,10 @@ class ProxmoxGateway:
     def storages(self) -> tuple[StorageConfig, ...]:
         """/storage."""
         return self._look("storage", cluster.storages)
+
+    def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
+        """/nodes/{node}/disks/lvm."""
+        return self._ask(node, "disks/lvm", cluster.volume_groups)
 
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:
         """Own rights: path, privilege, whether it propagates."""
