@@ -139,7 +139,9 @@ async def _pump(subscriber: Subscriber, send: Send) -> None:
         try:
             frame = await asyncio.wait_for(subscriber.get(), KEEP_ALIVE_SECONDS)
         except TimeoutError:
-            frame = b": still here\n\n"
+            # An event and not a comment: a browser sees only events, and has to tell a stream
+            # on which nothing happens from one that was cut without a word.
+            frame = b"event: alive\ndata: {}\n\n"
         if frame is None:
             return
         await asyncio.wait_for(_send_body(send, frame), SEND_SECONDS)

@@ -36,7 +36,7 @@ class Frame:
 
     @cached_property
     def units(self) -> str:
-        """The unit names that static/js/live.js goes on counting with."""
+        """The unit names that static/js/ages.js goes on counting with."""
         return " ".join(unit_names())
 
     # ---- Preferences -------------------------------------------------------------------------

@@ -19,14 +19,13 @@ const toggled = new Map(
 function setBranch(button, open) {
   const branch = document.getElementById(button.getAttribute("aria-controls"));
   button.setAttribute("aria-expanded", open);
-  if (branch) {
-    branch.hidden = !open;
-    if (open && branch.hasAttribute("hx-get")) window.htmx.trigger(branch, "open-branch");
-  }
+  if (branch) branch.hidden = !open;
   toggled.delete(button.dataset.key);
   toggled.set(button.dataset.key, open ? "+" : "-");
   // Only the last few: a cookie travels with each request.
   remember("tree", [...toggled].slice(-40).map(([key, sign]) => sign + key).join(","));
+  // The server reads the cookie, so it has to be written before.
+  if (open && branch?.hasAttribute("hx-get")) window.htmx.trigger(branch, "open-branch");
 }
 
 function moveInTree(event) {

@@ -1,5 +1,4 @@
-/* What moves by itself: one EventSource for the page, parts that refetch themselves, ages that
-   tick, and greying of what has not been seen for too long.
+/* What moves by itself: one EventSource for the page, and parts that refetch themselves.
 
    A part says what it depends on and how to fetch itself:
      <section id="verdict" data-live="cluster:clusterubd: node:clusterubd:*"
@@ -12,22 +11,20 @@ const FIGURES_GAP = 1000; // ms when only figures moved; data-live-gap sets anot
 const JITTER = 100; // ms, so that many browsers do not ask in the same instant
 const POLL_FIRST = 2000;
 const POLL_MOST = 30000;
+const SILENCE_MOST = 40000; // ms; the server says that it is alive every 15 s
 const HIDDEN_GRACE = 10000; // a tab nobody looks at gives its connection back after this
 
 const root = document.documentElement;
 const url = document.body.dataset.events;
-const units = (document.body.dataset.units || "s min h d").split(" ");
-// The server's clock decides about ages, whatever this machine's clock says.
-const skew = document.body.dataset.now ? Date.parse(document.body.dataset.now) - Date.now() : 0;
 const parts = new Map(); // element id -> {timer, last, busy, again}
 
 let source = null;
 let lastId = "";
+let heardAt = 0;
 let pollTimer = 0;
 let pollGap = POLL_FIRST;
 let hiddenTimer = 0;
 
-const now = () => Date.now() + skew;
 const liveParts = () => document.querySelectorAll("[data-live][hx-get]");
 
 function depends(element, hint) {
@@ -78,13 +75,13 @@ function hear(hint) {
   liveParts().forEach((element) => { if (depends(element, hint)) refresh(element, onlyFigures); });
 }
 
-/* A round of observation that found no change is still news: what is shown is fresh again. */
+/* A round of observation that found no change is still news: what is shown is fresh again, as
+   ages.js will find within a second. */
 function seen(cluster, stamp) {
   document.querySelectorAll(`[data-seen="${CSS.escape(cluster)}"]`).forEach((element) => {
     if (element.dataset.observedAt) element.dataset.observedAt = stamp;
     if (element.dataset.age) element.dataset.age = stamp;
   });
-  tick();
 }
 
 function show(state) {
@@ -94,12 +91,15 @@ function show(state) {
 function connect() {
   if (!url || source || document.hidden) return;
   source = new EventSource(lastId ? `${url}?last_event_id=${encodeURIComponent(lastId)}` : url);
+  heardAt = Date.now();
+  source.addEventListener("alive", () => { heardAt = Date.now(); });
   source.addEventListener("open", () => {
     if (root.dataset.connection === "polling") refreshAll();
     show("live");
     stopPolling();
   });
   source.addEventListener("changed", (event) => {
+    heardAt = Date.now();
     lastId = event.lastEventId || lastId;
     hear(JSON.parse(event.data));
   });
@@ -115,6 +115,15 @@ function disconnect() {
   if (source) source.close();
   source = null;
   stopPolling();
+}
+
+/* A frozen server or a dead network says nothing at all; EventSource alone would wait for ever. */
+function noticeSilence() {
+  if (!source || Date.now() - heardAt < SILENCE_MOST) return;
+  source.close();
+  source = null;
+  show("reconnecting");
+  startPolling();
 }
 
 function startPolling() {
@@ -151,46 +160,17 @@ document.addEventListener("visibilitychange", () => {
   } else {
     if (!source) { connect(); refreshAll(); }
     attend();
-    tick();
   }
 });
 ["pointerdown", "keydown"].forEach((name) => document.addEventListener(name, attend));
 window.addEventListener("pagehide", disconnect);
 window.addEventListener("pageshow", (event) => { if (event.persisted) { connect(); refreshAll(); } });
 
-/* ---- Ages and staleness, once a second ------------------------------------------------------- */
+/* ages.js is about to grey a part: maybe it was seen and only this page was not told. */
+document.addEventListener("part-in-doubt", (event) => {
+  const { part, limit } = event.detail;
+  if (Date.now() - (parts.get(part.id)?.last || 0) > limit) refresh(part);
+});
 
-/* The same words as the template filter `span` writes, so that nothing jumps at the first tick. */
-function span(seconds) {
-  const [s, min, h, d] = units;
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} ${s}`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} ${min} ${whole % 60} ${s}`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} ${h} ${Math.floor((whole % 3600) / 60)} ${min}`;
-  return `${Math.floor(whole / 86400)} ${d} ${Math.floor((whole % 86400) / 3600)} ${h}`;
-}
-
-function tick() {
-  if (document.hidden) return;
-  const moment = now();
-  document.querySelectorAll("[data-age]").forEach((element) => {
-    const text = span((moment - Date.parse(element.dataset.age)) / 1000);
-    if (element.textContent !== text) element.textContent = text;
-  });
-  document.querySelectorAll("[data-observed-at][data-stale-after]").forEach((element) => {
-    const age = (moment - Date.parse(element.dataset.observedAt)) / 1000;
-    const limit = Number(element.dataset.staleAfter);
-    element.classList.toggle("is-stale", age > limit);
-    if (age > limit * 0.8) confirm(element, limit);
-  });
-}
-
-/* Before a part greys it asks once more: maybe it was seen and only this page was not told. */
-function confirm(element, limit) {
-  const part = element.closest("[data-live][hx-get]");
-  if (part && Date.now() - (parts.get(part.id)?.last || 0) > limit * 1000) refresh(part);
-}
-
-setInterval(tick, 1000);
-tick();
+setInterval(noticeSilence, 5000);
 connect();

@@ -33,6 +33,7 @@ BUDGETS = {
 STATIC = [
     "django_htmx/htmx-2.min.js",
     "js/live.js",
+    "js/ages.js",
     "js/frame.js",
     "css/tokens.css",
     "css/base.css",
@@ -78,7 +79,7 @@ def test_a_page_loads_nothing_that_is_not_counted_here(as_ada: Client, clusterub
     text = as_ada.get("/clusters/clusterubd/").content.decode()
     for name in STATIC:
         assert f"/static/{name}" in text
-    assert text.count("<script") == 3
+    assert text.count("<script") == 4
     assert text.count('rel="stylesheet"') == 4
     assert "//" not in text.replace("http://www.w3.org", "").split("<body")[0].replace("<!--", "")
 
