@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from hapanel.accounts.vault import seal
 from hapanel.kernel.names import CLUSTER_NAME
-from hapanel.kernel.refusal import Refusal, Refused, refusal_kind
+from hapanel.kernel.refusal import Refusal, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations.models import OPEN_STATES, Kind, Operation, SealedSecret
-from hapanel.operations.recording import earlier_with_key, record_operation
+from hapanel.operations.recording import earlier_or_refuse, earlier_with_key, record_operation
 from hapanel.operations.wishes import Asker, NewCluster
 from nodes.models import Cluster
 
@@ -84,7 +84,7 @@ def request_add_cluster(
     addresses = [base_url(address) or address for address in new.addresses]
     refusals = [*_wrong_fields(new), *_taken(new.name, addresses)]
     if refusals:
-        raise Refused(*refusals)
+        return earlier_or_refuse(refusals, asker, idempotency_key, body_digest)
     operation = Operation(
         kind=Kind.ADD_CLUSTER,
         subject=new.name,

@@ -7,7 +7,7 @@ recorded changes once every step succeeded, so a wrong token never takes a worki
 from __future__ import annotations
 
 from hapanel.accounts.vault import seal
-from hapanel.kernel.refusal import Refusal, Refused, refusal_kind
+from hapanel.kernel.refusal import Refusal, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations.add_cluster import (
     FINGERPRINT,
@@ -19,7 +19,7 @@ from hapanel.operations.add_cluster import (
     normal_fingerprint,
 )
 from hapanel.operations.models import OPEN_STATES, Kind, Operation, SealedSecret
-from hapanel.operations.recording import earlier_with_key, record_operation
+from hapanel.operations.recording import earlier_or_refuse, earlier_with_key, record_operation
 from hapanel.operations.wishes import Asker, ClusterChange
 from nodes.models import Cluster
 
@@ -57,7 +57,7 @@ def request_change_cluster(
         return earlier
     refusals = [*_wrong_fields(cluster, change), *_in_the_way(cluster)]
     if refusals:
-        raise Refused(*refusals)
+        return earlier_or_refuse(refusals, asker, idempotency_key, body_digest)
     operation = Operation(
         kind=Kind.CHANGE_CLUSTER,
         cluster=cluster,

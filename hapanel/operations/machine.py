@@ -156,7 +156,9 @@ def _wait_blindly(work: Work, error: ClusterError) -> None:
         memo = work.memo(blind_told=True)
     # A refused token is not tried every second: Proxmox delays such answers and fills its log.
     pause = 10.0 if isinstance(error, SignInRefused) else min(10.0, 1.0 + silent / 5)
-    work.commit(*notes, blind=True, blind_since=since, memo=memo, look_in=pause)
+    # The last figures say nothing any more about how fast it goes.
+    unknown = {"rate": None, "eta_seconds": None} if memo.get("blind_told") else {}
+    work.commit(*notes, blind=True, blind_since=since, memo=memo, look_in=pause, **unknown)
 
 
 def _lose_patience(work: Work, error: ClusterError, silent: float) -> None:

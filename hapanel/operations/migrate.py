@@ -16,7 +16,7 @@ from hapanel.kernel.refusal import Refusal, Refused
 from hapanel.operations.expectation import Expectation
 from hapanel.operations.facts import holding_operation, move_facts
 from hapanel.operations.models import Kind, Operation, State
-from hapanel.operations.recording import earlier_with_key, record_operation
+from hapanel.operations.recording import earlier_or_refuse, earlier_with_key, record_operation
 from hapanel.operations.wishes import Asker, MigrationPlan, MigrationWish, TargetChoice
 from nodes.models import Cluster
 from vms.models import Guest
@@ -45,7 +45,8 @@ def request_migration(
     guest = _guest_of(wish.cluster, wish.vmid)
     plan = _plan(wish, guest, move_facts(wish, guest), Expectation(guest))
     if plan.refusals:
-        raise Refused(*_most_telling_first(plan.refusals))
+        telling = _most_telling_first(plan.refusals)
+        return earlier_or_refuse(telling, asker, idempotency_key, body_digest)
     try:
         return record_operation(
             _operation(wish, guest, plan),

@@ -162,9 +162,16 @@ def end_of_failed_task(
             **changes,
         )
         return
-    error = (progress.error or status or "it ended without a word").rstrip(".")
+    error = (progress.error or _in_words(status)).rstrip(".")
     changes.pop("eta_seconds")
     fail_with_guest(work, view, _refusal(operation, guest, error), notes=notes, **changes)
+
+
+def _in_words(status: str) -> str:
+    """Proxmox's exit status; its `unexpected status` means that the task had no time to end."""
+    if status in _UNBELIEVED:
+        return "the task was killed, or its node lost power, before it could say how it ended"
+    return status
 
 
 def _refusal(operation: Operation, guest: GuestState | None, error: str) -> Refusal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db import IntegrityError, transaction
 from kombu.exceptions import OperationalError
 
 from hapanel.celery import app
-from hapanel.kernel.refusal import Refused, refusal_kind
+from hapanel.kernel.refusal import Refusal, Refused, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import timeline
 from hapanel.operations.models import Operation
@@ -37,6 +37,17 @@ def earlier_with_key(
     ).first()
     if earlier is not None and earlier.body_digest != body_digest:
         raise Refused(KEY_REUSED(operation=earlier.pk))
+    return earlier
+
+
+def earlier_or_refuse(
+    refusals: Iterable[Refusal], asker: Asker, idempotency_key: str | None, body_digest: str
+) -> Operation:
+    """The operation of this very request's twin, which was quicker by a moment and is what now
+    stands in the way. Raises Refused when there is none."""
+    earlier = earlier_with_key(asker, idempotency_key, body_digest)
+    if earlier is None:
+        raise Refused(*refusals)
     return earlier
 
 

@@ -241,11 +241,13 @@ def crash_at(n: int, monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster) -> C
     return crasher
 
 
-# A plain migration breathes 51 times, one under HA 160 times, most of them alike.
-POINTS = [*range(1, 52), *range(60, 160, 12)]
+# A plain migration breathes 51 times; one under HA 160 times, of which the first are the same and
+# most of the later ones alike.
+PLAIN = [(False, n) for n in range(1, 52)]
+UNDER_HA = [(True, n) for n in [*range(14, 32), *range(40, 160, 15)]]
 
 
-@pytest.mark.parametrize("n", POINTS)
+@pytest.mark.parametrize(("cluster", "n"), PLAIN + UNDER_HA, indirect=["cluster"])
 def test_a_crash_anywhere_ends_with_one_migration_or_a_question(
     operation: Operation, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, n: int
 ) -> None:
@@ -527,6 +529,7 @@ def test_a_silent_cluster_never_fails_a_running_migration(
     assert operation.state == State.RUNNING
     assert operation.blind_since is not None
     assert {"blind", "node_silent"} & set(codes(operation))
+    assert operation.eta_seconds is None
     plain.before = lambda name: None
     run(operation, plain)
     assert operation.state == State.SUCCEEDED
