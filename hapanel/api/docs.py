@@ -12,6 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from hapanel.kernel.refusal import Refused
+from hapanel.rest.refusals import SLASH_MISSING
+
 
 class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI from our own machine; its script has an address of its own, as the CSP asks."""
@@ -28,6 +31,8 @@ class NothingHere(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not request.path.endswith("/"):
+            raise Refused(SLASH_MISSING(path=f"{request.path}/"))
         raise Http404
 
     def get(self, _request: Request, **_kwargs: Any) -> Response:

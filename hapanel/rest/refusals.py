@@ -71,6 +71,12 @@ NOT_FOUND = refusal_kind(
     gettext_noop("Check the names and numbers in it; /api/v1/docs/ lists all addresses."),
     status=404,
 )
+SLASH_MISSING = refusal_kind(
+    "slash-missing",
+    gettext_noop("Addresses of the API end with a slash; this one does not."),
+    gettext_noop("Call %(path)s instead."),
+    status=404,
+)
 METHOD_NOT_ALLOWED = refusal_kind(
     "method-not-allowed",
     gettext_noop("This address does not take %(method)s."),

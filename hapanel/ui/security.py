@@ -24,7 +24,7 @@ PERMISSIONS = "camera=(), geolocation=(), microphone=()"
 
 
 class ContentSecurityPolicyMiddleware:
-    """Adds the policy to every answer that does not bring its own."""
+    """Adds the policy, and how to be cached, to every answer that does not bring its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -33,4 +33,6 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        # Static files never come here; what does is about this person and this moment.
+        response.headers.setdefault("Cache-Control", "private, no-cache")
         return response

@@ -83,6 +83,14 @@ def test_an_inactive_account_does_not_get_in(client: Client, oda: User) -> None:
     assert acts("signed_in") == []
 
 
+def test_an_open_session_ends_with_the_account(client: Client, oda: User) -> None:
+    client.force_login(oda)
+    assert client.get(reverse("account")).status_code == 200
+    User.objects.update(is_active=False)
+    assert client.get(reverse("account")).status_code == 302
+    assert client.get("/api/v1/vms/").status_code == 401
+
+
 def test_passwords_are_kept_as_argon2(oda: User) -> None:
     assert oda.password.startswith("argon2$argon2id$")
 

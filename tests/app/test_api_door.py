@@ -89,10 +89,20 @@ def test_a_browser_needs_its_csrf_token(oda: User, clusterubd: Cluster) -> None:
 def test_what_is_not_there_is_a_problem_too(as_oda: Client) -> None:
     assert is_problem(as_oda.get("/api/v1/"), 404, "not-found")
     assert is_problem(as_oda.get("/api/v1/drills/"), 404, "not-found")
-    assert is_problem(as_oda.post("/api/v1/nothing/here"), 404, "not-found")
+    assert is_problem(as_oda.post("/api/v1/nothing/here/"), 404, "not-found")
     assert is_problem(as_oda.get("/api/v1/clusters/elsewhere/"), 404, "not-found")
     assert is_problem(as_oda.get("/api/v1/vms/a/99999999999999999999/"), 404, "not-found")
     assert is_problem(as_oda.get("/api/v1/vms/%00/1/"), 404, "not-found")
+
+
+def test_a_forgotten_slash_is_told(as_oda: Client) -> None:
+    answer = as_oda.post("/api/v1/migrations", {}, content_type="application/json")
+    assert is_problem(answer, 404, "slash-missing")
+    assert "/api/v1/migrations/" in answer.json()["remedy"]
+
+
+def test_answers_are_not_kept_by_caches(as_oda: Client) -> None:
+    assert as_oda.get(VMS)["Cache-Control"] == "private, no-cache"
 
 
 def test_wrong_method_type_and_accept_are_problems(as_ada: Client, clusterubd: Cluster) -> None:
