@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from hapanel.observe.compose import GuestComposer, node_facts, service_facts, storage_facts
+from hapanel.observe.compose import node_facts, service_facts, storage_facts
+from hapanel.observe.compose_guests import GuestComposer
 from hapanel.observe.doubt import Doubts
 from hapanel.observe.facts import (
     GuestFacts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from hapanel.live.stream import Kind
 from hapanel.observe.events import Fact, Happening, guest_happenings
@@ -17,6 +18,7 @@ from vms.models import Guest
 
 # More ids than this in one query make reading all guests of the cluster the quicker way.
 _READ_ALL_FROM = 400
+_CLOCK_JUMP = timedelta(minutes=1)
 _FROM_FACTS = [
     "type",
     "name",
@@ -79,8 +81,11 @@ def _rows(cluster: Cluster, vmids: Collection[int]) -> dict[int, Guest]:
 
 
 def _is_newer(row: Guest, look: Look) -> bool:
-    """Whether somebody (an operation that just ended) wrote the row after this look was asked."""
-    return row.changed_at > look.asked_at
+    """Whether somebody (an operation that just ended) wrote the row after this look was asked.
+
+    A row from further in the future was written before our clock was set back.
+    """
+    return look.asked_at < row.changed_at < look.asked_at + _CLOCK_JUMP
 
 
 def _row(cluster: Cluster, old: Guest | None, facts: GuestFacts, look: Look) -> Guest:

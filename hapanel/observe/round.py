@@ -22,11 +22,18 @@ from hapanel.observe.picture import Differences
 from hapanel.observe.record_cluster import write_nodes, write_services, write_storages
 from hapanel.observe.record_guests import write_guests
 from hapanel.observe.record_state import tell_quorum, write_failure, write_state, write_votes
-from hapanel.observe.slow_questions import JudgeRights, ask_slowly, want_slowly
+from hapanel.observe.slow_questions import (
+    JudgeRights,
+    ask_rights,
+    ask_slowly,
+    want_slowly,
+)
 from hapanel.observe.task_hints import guests_touched
 from hapanel.ports.cluster import ClusterGateway
-from hapanel.ports.errors import ClusterError
+from hapanel.ports.errors import ClusterError, PermissionMissing
 from nodes.models import Cluster
+
+SEES_GUESTS = "VM.Audit"
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +57,7 @@ def observe(
         plan = Plan(whole=True, membership=True, tasks=plan.tasks)
     try:
         answers = ask(gateway, plan, _known_digest(memory))
+        _refuse_emptiness(cluster, gateway, answers, memory, judge_rights)
     except ClusterError as error:
         fail(cluster, error)
         return False
@@ -73,6 +81,26 @@ def fail(cluster: Cluster, error: ClusterError) -> None:
     with transaction.atomic():
         write_failure(cluster, error, at, journal)
         journal.write(cluster, at)
+
+
+def _refuse_emptiness(
+    cluster: Cluster,
+    gateway: ClusterGateway,
+    answers: Answers,
+    memory: Memory,
+    judge_rights: JudgeRights | None,
+) -> None:
+    """Proxmox leaves out what a token may not see without a word. So when every guest is gone at
+    once, the token's rights are looked at before anybody says that they were removed.
+
+    Raises PermissionMissing when the right to see guests is gone, or what the question raises.
+    """
+    resources = answers.look.resources
+    if resources is None or resources.guests or not memory.picture.guests or judge_rights is None:
+        return
+    ask_rights(cluster, gateway, judge_rights)
+    if SEES_GUESTS in cluster.missing_privileges:
+        raise PermissionMissing(f"(/vms, {SEES_GUESTS}): Proxmox lists no guest any more")
 
 
 def _known_digest(memory: Memory) -> bytes | None:

@@ -62,6 +62,13 @@ def ask_slowly(
             return
 
 
+def ask_rights(cluster: Cluster, gateway: ClusterGateway, judge_rights: JudgeRights) -> None:
+    """Ask for the token's rights now. Raises ClusterError."""
+    journal = Journal()
+    _rights_by(judge_rights).run(cluster, gateway, journal)
+    journal.write(cluster, timezone.now())
+
+
 def want_slowly(cluster_id: int, *names: str) -> None:
     """Something hints that these answers changed: ask again soon. Raises RedisError."""
     now = time.time()

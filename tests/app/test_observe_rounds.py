@@ -267,6 +267,33 @@ def test_a_removed_guest_is_gone_after_two_rounds_and_may_come_back(
     assert watcher.facts() == ["guest_removed", "guest_added"]
 
 
+def test_guests_that_the_token_may_not_see_any_more_are_not_called_removed(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "PATIENCE", timedelta(0))
+    lacks = ["VM.Audit"]
+    watcher.look()
+    watcher.double.guests = {}
+    for _ in range(3):
+        observe(watcher.cluster, watcher.gateway, judge_rights=lambda rights: lacks)
+    watcher.cluster.refresh_from_db()
+    assert watcher.cluster.reach == Reach.PERMISSION
+    assert "VM.Audit" in watcher.cluster.reach_detail
+    assert watcher.guest().gone_at is None
+    lacks.clear()
+    for _ in range(3):
+        observe(watcher.cluster, watcher.gateway, judge_rights=lambda rights: lacks)
+    assert watcher.guest().gone_at is not None
+
+
+def test_a_row_from_the_future_does_not_stop_observation(watcher: Watcher) -> None:
+    watcher.look()
+    Guest.objects.filter(vmid=100).update(changed_at=timezone.now() + timedelta(hours=1))
+    watcher.double.change(100, tags="web")
+    watcher.look()
+    assert watcher.guest().tags == "web"
+
+
 def test_figures_are_replaced_and_a_dead_nodes_have_none(watcher: Watcher) -> None:
     watcher.look()
     figures = cluster_metrics(watcher.cluster)
