@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from hapanel.ui import words
 
 _MIGRATE: tuple[tuple[str, Promise], ...] = (
     ("preflight", _("Preflight")),
@@ -15,6 +18,14 @@ _MIGRATE: tuple[tuple[str, Promise], ...] = (
     ("following", _("Move")),
     ("verifying", _("Check where the guest is")),
 )
+# The timeline's codes (hapanel.operations.words) with which each phase ends.
+_ENDS: dict[str, tuple[str, ...]] = {
+    "preflight": ("preflight_passed",),
+    "intended": ("accepted", "adopted"),
+    "waiting_for_ha": ("ha_task_found", "ha_moved_it"),
+    "following": ("task_ended",),
+    "verifying": ("succeeded",),
+}
 # Steps of the machine that people need not tell apart.
 _SAME = {"accepted": "intended"}
 
@@ -36,12 +47,21 @@ def phases(operation: Any) -> list[Phase]:
     step = _SAME.get(operation.step, operation.step)
     reached = codes.index(step) if step in codes else -1
     under_ha = bool(operation.memo.get("ha"))
-    found = []
+    moments = {entry.code: entry.at for entry in operation.timeline.all()}
+    found, since = [], operation.started_at
     for at, (code, word) in enumerate(_MIGRATE):
         if code == "waiting_for_ha" and not under_ha:
             continue
-        found.append(Phase(_state(operation.state, at, reached), str(word)))
+        until = next((moments[end] for end in _ENDS[code] if end in moments), None)
+        said = words.milliseconds_text(_between(since, until)) if since and until else ""
+        found.append(Phase(_state(operation.state, at, reached), str(word), said))
+        since = until or since
     return found
+
+
+def _between(since: datetime, until: datetime) -> float:
+    """Milliseconds, never less than none."""
+    return max(0.0, (until - since).total_seconds() * 1000)
 
 
 def _state(state: str, at: int, reached: int) -> str:

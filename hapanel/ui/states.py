@@ -92,7 +92,7 @@ _SERVICE: dict[str, tuple[str, Promise]] = {
     "maintenance": ("maint", _("under maintenance")),
     "unknown": ("unknown", _("not known")),
 }
-_SEVERITY = {"ok": "ok", "info": "off", "warn": "warn", "danger": "danger", "busy": "busy"}
+_SEVERITY = {"ok": "ok", "info": "info", "warn": "warn", "danger": "danger", "busy": "busy"}
 
 
 def _look_up(table: dict[str, tuple[str, Promise]], word: str) -> Shown:
@@ -154,9 +154,30 @@ def service_shown(state: str) -> Shown:
     return _look_up(_SERVICE, state)
 
 
+_MILESTONES = {
+    "succeeded": "ok",
+    "cluster_added": "ok",
+    "cluster_changed": "ok",
+    "failed": "danger",
+    "needs_attention": "warn",
+    "blind": "unknown",
+    "answer_lost": "warn",
+    "cancel_requested": "warn",
+    "cancel_refused": "warn",
+    "cancel_unanswered": "warn",
+    "cancelled": "off",
+    "cancelled_unsent": "off",
+}
+
+
+def milestone_state(code: str) -> str:
+    """The shape of a line in an operation's timeline."""
+    return _MILESTONES.get(code, "info")
+
+
 def severity_state(severity: str) -> str:
     """The shape of an event's severity."""
-    return _SEVERITY.get(severity, "off")
+    return _SEVERITY.get(severity, "info")
 
 
 ROLES: dict[Role | None, Promise] = {

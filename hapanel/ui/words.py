@@ -62,7 +62,7 @@ def unit_names() -> tuple[str, str, str, str]:
 
 
 def span_text(seconds: float | None) -> str:
-    """`4 min 12 s`: how long, or how long ago; static/js/ages.js goes on counting so. None: a dash."""
+    """`4 min 12 s`: how long (ago), as static/js/ages.js goes on counting; a dash for None."""
     if seconds is None:
         return NOTHING
     second, minute, hour, day = unit_names()

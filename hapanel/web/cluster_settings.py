@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from redis.exceptions import RedisError
@@ -15,13 +15,14 @@ from hapanel.access import Permission, may
 from hapanel.kernel.refusal import Refused
 from hapanel.operations.add_cluster import request_add_cluster
 from hapanel.operations.asking import page_asker
+from hapanel.operations.change_cluster import request_change_cluster
 from hapanel.operations.models import Kind, Operation
 from hapanel.operations.remove_cluster import remove_cluster
-from hapanel.operations.wishes import NewCluster
+from hapanel.operations.wishes import ClusterChange, NewCluster
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.web.asker import page_actor
-from hapanel.web.forms import ClusterForm
+from hapanel.web.forms import ClusterChangeForm, ClusterForm
 from hapanel.web.privileges import (
     FINGERPRINT_COMMAND,
     missing_of,
@@ -49,8 +50,12 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
 @requires(Permission.SEE_SETTINGS)
 def cluster_detail(request: HttpRequest, cluster: str) -> HttpResponse:
     """One cluster: addresses, token, missing privileges, how much it is asked."""
-    found = cluster_named(cluster)
+    return _detail(request, cluster_named(cluster), ClusterChangeForm())
+
+
+def _detail(request: HttpRequest, found: Cluster, form: ClusterChangeForm) -> HttpResponse:
     context = {
+        "form": form,
         "cluster": found,
         "stale": found.is_stale(),
         "missing": missing_of(found.missing_privileges),
@@ -59,7 +64,9 @@ def cluster_detail(request: HttpRequest, cluster: str) -> HttpResponse:
         "may_change": may(request.user, Permission.CHANGE_CLUSTERS),
         **SETTINGS,
     }
-    return fragment(request, "web/cluster_setting.html", context, "cluster-reach")
+    return fragment(
+        request, "web/cluster_setting.html", context, "cluster-reach", status=form.status
+    )
 
 
 def _calls(cluster: Cluster) -> float | None:
@@ -120,6 +127,22 @@ def _tried(request: HttpRequest) -> dict[str, Any]:
         "ca_pem": asked.get("ca_pem", ""),
         "fingerprint": seen or asked.get("fingerprint", ""),
     }
+
+
+@requires(Permission.CHANGE_CLUSTERS)
+@require_POST
+def change_cluster(request: HttpRequest, cluster: str) -> HttpResponse:
+    """Try another way to reach the cluster; what works now stays until that succeeded."""
+    found = get_object_or_404(Cluster, name=cluster)
+    form = ClusterChangeForm(request.POST)
+    if form.is_valid():
+        told = form.cleaned_data
+        change = ClusterChange(**{**told, "addresses": tuple(told["addresses"].split())})
+        try:
+            return redirect(request_change_cluster(found, change, page_asker(request)))
+        except Refused as refused:
+            form.refuse(refused)
+    return _detail(request, found, form)
 
 
 @requires(Permission.CHANGE_CLUSTERS)

@@ -76,6 +76,32 @@ class RoleForm(PanelForm):
         return cls(initial={"role": role}, auto_id=f"role-{user.pk}-%s")
 
 
+class ClusterChangeForm(PanelForm):
+    """Another way to reach a cluster; what is left empty stays as it is."""
+
+    addresses = forms.CharField(
+        label=_("Addresses"),
+        required=False,
+        max_length=2000,
+        help_text=_("One per line."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    token_id = forms.CharField(label=_("Token id"), required=False, max_length=200)
+    token_secret = forms.CharField(
+        label=_("Token secret"),
+        required=False,
+        max_length=200,
+        help_text=_("Only for a new token, or when its secret was made anew."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    fingerprint = forms.CharField(
+        label=_("SHA-256 fingerprint of the certificate"),
+        required=False,
+        max_length=110,
+        help_text=_("Only when the certificate changed and you compared it on the node."),
+    )
+
+
 class ClusterForm(PanelForm):
     """A new cluster: one address, one token, and whom to trust."""
 

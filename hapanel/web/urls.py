@@ -22,6 +22,11 @@ urlpatterns = [
         "settings/clusters/<str:cluster>/", cluster_settings.cluster_detail, name="cluster-setting"
     ),
     path(
+        "settings/clusters/<str:cluster>/change/",
+        cluster_settings.change_cluster,
+        name="change-cluster",
+    ),
+    path(
         "settings/clusters/<str:cluster>/remove/",
         cluster_settings.forget_cluster,
         name="remove-cluster",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.test import Client
 
 from hapanel.accounts.models import ApiToken, User
-from hapanel.operations.models import Kind, Operation
+from hapanel.operations.add_cluster_outcomes import NOT_CONFIRMED
+from hapanel.operations.models import Kind, Operation, State
 from nodes.models import Cluster
 
 
@@ -103,3 +104,29 @@ def test_missing_privileges_are_named_with_what_they_cost(
     text = as_oda.get("/settings/clusters/clusterubd/").content.decode()
     assert "VM.Migrate is missing" in text
     assert "Guests cannot be migrated." in text
+
+
+def test_ada_reaches_a_cluster_differently_after_a_try(as_ada: Client, clusterubd: Cluster) -> None:
+    path = "/settings/clusters/clusterubd/change/"
+    empty = as_ada.post(path, {})
+    assert empty.status_code == 422
+    assert "Nothing that can be changed was given." in empty.content.decode()
+    answer = as_ada.post(path, {"addresses": "https://127.0.42.21:8006"})
+    operation = Operation.objects.get(kind=Kind.CHANGE_CLUSTER)
+    assert answer["Location"] == f"/operations/{operation.pk}/"
+    assert as_ada.get(answer["Location"]).status_code == 200
+
+
+def test_an_unconfirmed_certificate_is_shown_to_compare_and_taken_along(as_ada: Client) -> None:
+    seen = ":".join(["5E"] * 32)
+    outcome = NOT_CONFIRMED(address="https://127.0.9.20:8006", seen=seen).as_record()
+    tried = Operation.objects.create(
+        kind=Kind.ADD_CLUSTER, state=State.FAILED, subject="campus", outcome=outcome,
+        params={"name": "campus", "addresses": ["https://127.0.9.20:8006"], "token_id": "a@pve!b"},
+    )  # fmt: skip
+    text = as_ada.get(f"/operations/{tried.pk}/").content.decode()
+    assert seen in text
+    assert "I compared it: it is the same" in text
+    form = as_ada.get(f"/settings/clusters/add/?from={tried.pk}").content.decode()
+    assert f'value="{seen}"' in form
+    assert "https://127.0.9.20:8006" in form

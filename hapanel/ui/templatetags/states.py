@@ -209,6 +209,18 @@ def severity_mark(name: str) -> SafeString:
 
 
 @register.simple_tag
+def milestone(code: str) -> str:
+    """The state that a line of a timeline is shown as."""
+    return states.milestone_state(code)
+
+
+@register.simple_tag
+def milestone_mark(code: str) -> SafeString:
+    """The shape of a line of a timeline."""
+    return mark(states.milestone_state(code))
+
+
+@register.simple_tag
 def operation_steps(operation: Any) -> list[progress.Phase]:
     """The phases of an operation, for `{% for %}`."""
     return progress.phases(operation)
