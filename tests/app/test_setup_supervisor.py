@@ -129,7 +129,8 @@ def test_ctrl_c_asks_for_the_end_instead_of_breaking_in(tmp_path: Path) -> None:
     with RunningSet(tmp_path, tmp_path) as running:
         running.start(python("web", SLEEPING))
         pid = running.pids()["web"]
-        os.kill(os.getpid(), signal.SIGINT)
+        # To this thread: the test session may have others, which would not wait for it.
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         with pytest.raises(EndRequested):
             running.look()
     assert not is_running(pid)
