@@ -1,4 +1,4 @@
-"""Guests and HA resources over REST. What is stale is told as unknown or null."""
+"""Guests over REST. What is stale is told as unknown or null."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hapanel.access import Permission
 from hapanel.kernel.names import GuestType
 from hapanel.operations.live_migratable import why_not_live
 from hapanel.rest.filters import Filters, Vmid, YesNo
-from hapanel.rest.freshness import UNKNOWN, has_status, is_fresh
+from hapanel.rest.freshness import UNKNOWN, has_status
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows, RowContext
 from hapanel.rest.schema import RefusalSerializer
@@ -237,86 +237,3 @@ class GuestViewSet(ReadRows, GenericViewSet[Guest]):
     filterset_class = GuestFilter
     row_context = GuestRows
     keys = {"cluster": "cluster__name", "vmid": "vmid"}
-
-
-class HaRows(RowContext[HaResource]):
-    """The rules that the resources of one page stand in."""
-
-    def __init__(self, rows: Sequence[HaResource]) -> None:
-        self.rules = rules_by_sid({row.cluster_id: row.cluster for row in rows})
-
-
-class HaResourceSerializer(serializers.ModelSerializer[HaResource]):
-    """An HA resource as the HA manager reports it."""
-
-    cluster = serializers.CharField(source="cluster.name")
-    state = serializers.SerializerMethodField(help_text="unknown: not seen now")
-    rules = serializers.SerializerMethodField()
-    group = serializers.SerializerMethodField(help_text="before Proxmox VE 9; null: none")
-    observed_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
-    seen_at = serializers.SerializerMethodField()
-
-    class Meta:
-        model = HaResource
-        fields = (
-            "sid",
-            "cluster",
-            "state",
-            "request_state",
-            "node",
-            "max_restart",
-            "max_relocate",
-            "failback",
-            "group",
-            "rules",
-            "comment",
-            "observed_at",
-            "seen_at",
-        )
-        read_only_fields = fields
-
-    def get_state(self, resource: HaResource) -> str:
-        return UNKNOWN if resource.cluster.is_stale() else resource.state
-
-    def get_rules(self, resource: HaResource) -> list[str]:
-        rules: list[str] = self.context["rows"].rules[resource.cluster_id, resource.sid]
-        return rules
-
-    def get_group(self, resource: HaResource) -> str | None:
-        return resource.group or None
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_seen_at(self, resource: HaResource) -> Any:
-        seen = resource.last_seen_at or resource.cluster.observed_at
-        return serializers.DateTimeField().to_representation(seen) if seen else None
-
-
-class HaResourceFilter(Filters):
-    """By cluster, node and the state that is shown now."""
-
-    cluster = filters.CharFilter(field_name="cluster__name")
-    node = filters.CharFilter()
-    state = filters.CharFilter(method="with_state", max_length=32)
-
-    def with_state(
-        self, resources: QuerySet[HaResource], _name: str, state: str
-    ) -> QuerySet[HaResource]:
-        fresh = is_fresh()
-        return resources.filter(~fresh if state == UNKNOWN else fresh & Q(state=state))
-
-
-@extend_schema_view(
-    list=extend_schema(operation_id="list_ha_resources", summary="HA resources of all clusters"),
-    retrieve=extend_schema(operation_id="get_ha_resource", summary="One HA resource"),
-)
-class HaResourceViewSet(ReadRows, GenericViewSet[HaResource]):
-    """What the HA manager keeps running; read only."""
-
-    see = Permission.SEE_CLUSTERS
-    queryset = HaResource.objects.select_related("cluster").defer(
-        "cluster__ca_pem", "cluster__encrypted_secret"
-    )
-    serializer_class = HaResourceSerializer
-    filterset_class = HaResourceFilter
-    row_context = HaRows
-    keys = {"cluster": "cluster__name", "sid": "sid"}

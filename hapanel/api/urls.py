@@ -15,7 +15,8 @@ from hapanel.api.operations import OperationViewSet
 from hapanel.api.services import ServiceViewSet
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
-from vms.api import GuestViewSet, HaResourceViewSet
+from vms.api import GuestViewSet
+from vms.ha_api import HaResourceViewSet
 
 paths.register()
 
