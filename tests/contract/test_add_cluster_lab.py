@@ -166,7 +166,7 @@ def test_a_ca_file_that_is_none_is_told(
         add(foreign, monkeypatch, "--ca", str(tmp_path / "none.pem"))
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
-    with pytest.raises(CommandError, match="certificate-not-from-ca|ca-unreadable"):
+    with pytest.raises(CommandError, match=r"certificate-not-from-ca|ca-unreadable"):
         add(foreign, monkeypatch, "--ca", str(wrong))
 
 
