@@ -108,13 +108,15 @@ class RuleFacts:
 class ClusterFacts:
     """The cluster as far as a migration depends on it.
 
-    `sees` is False when the last look is too old or failed; `why_blind` then says why.
+    `sees` is False when the last look failed (`why_blind` says why) or is too old (it is blank,
+    and `age_seconds` says how old; None: nobody ever looked).
     `missing_privileges` are those that the panel's token lacks.
     """
 
     name: str
     sees: bool = True
     why_blind: str = ""
+    age_seconds: float | None = None
     may_operate: bool = True
     missing_privileges: tuple[str, ...] = ()
     quorate: bool | None = True

@@ -52,6 +52,11 @@ CLUSTER_NOT_SEEN = refusal_kind(
     _("%(cluster)s does not tell how it is: %(reason)s."),
     _("Wait until the panel sees the cluster again, or check the cluster's settings."),
 )
+CLUSTER_STALE = refusal_kind(
+    "cluster-stale",
+    _("What the panel knows of %(cluster)s is %(seconds)s s old."),
+    _("Wait for the next look at the cluster. If none comes, see whether the workers run."),
+)
 NO_QUORUM = refusal_kind(
     "no-quorum",
     _("%(cluster)s has no quorum, so it takes no change."),

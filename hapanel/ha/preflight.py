@@ -55,8 +55,14 @@ def judge(facts: MoveFacts) -> Judgement:
 
 def _cluster_is_seen(facts: MoveFacts) -> Findings:
     cluster = facts.cluster
-    if not cluster.sees:
-        yield Finding(no.CLUSTER_NOT_SEEN(cluster=cluster.name, reason=cluster.why_blind))
+    if cluster.sees:
+        return
+    if cluster.why_blind or cluster.age_seconds is None:
+        why = cluster.why_blind or "-"
+        yield Finding(no.CLUSTER_NOT_SEEN(cluster=cluster.name, reason=why))
+    else:
+        age = round(cluster.age_seconds)
+        yield Finding(no.CLUSTER_STALE(cluster=cluster.name, seconds=age))
 
 
 def _panel_may(facts: MoveFacts) -> Findings:

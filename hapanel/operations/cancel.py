@@ -14,7 +14,7 @@ from django.utils import timezone
 from hapanel.kernel.refusal import Refused, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import timeline
-from hapanel.operations.models import Kind, Operation, SealedSecret, State
+from hapanel.operations.models import Operation, SealedSecret, State
 from hapanel.operations.recording import nudge
 from hapanel.operations.wishes import Asker
 
@@ -37,9 +37,8 @@ SETTLE_FIRST = refusal_kind(
     _("Settle it: name the task that runs, or say that nothing happened."),
 )
 
-NOT_SENT = Q(state__in=[State.SCHEDULED, State.QUEUED]) | Q(
-    state=State.RUNNING, kind=Kind.MIGRATE, sent_at=None
-)
+# Trying a cluster sends nothing that changes it, so it can always be cancelled at once.
+NOT_SENT = Q(state__in=[State.SCHEDULED, State.QUEUED]) | Q(state=State.RUNNING, sent_at=None)
 
 
 def request_cancel(operation: Operation, asker: Asker) -> Operation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from hapanel.ha.migration_facts import (
@@ -58,11 +59,14 @@ def holding_operation(cluster: Cluster, vmid: int) -> int | None:
 
 def cluster_facts(cluster: Cluster) -> ClusterFacts:
     """The recorded cluster. Stale records count as not seen."""
+    failed = cluster.reach != Reach.OK
     why = cluster.reach_detail or str(Reach(cluster.reach).label)
+    seen = cluster.observed_at
     return ClusterFacts(
         name=cluster.name,
         sees=cluster.is_reachable,
-        why_blind=why,
+        why_blind=why if failed else "",
+        age_seconds=(timezone.now() - seen).total_seconds() if seen else None,
         may_operate=cluster.mode == Mode.OPERATE,
         missing_privileges=tuple(cluster.missing_privileges),
         quorate=cluster.quorate,

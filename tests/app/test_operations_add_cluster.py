@@ -13,6 +13,7 @@ from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.refusal import Refused
 from hapanel.operations import machine
 from hapanel.operations.add_cluster import normal_fingerprint, request_add_cluster
+from hapanel.operations.cancel import request_cancel
 from hapanel.operations.models import Operation, SealedSecret, State
 from hapanel.operations.privileges import NEEDS
 from hapanel.operations.wishes import Asker, NewCluster, Via
@@ -226,6 +227,21 @@ def test_what_was_typed_wrong_is_a_field_error(
 def test_a_fingerprint_is_read_in_any_usual_writing() -> None:
     assert normal_fingerprint("sha256:" + "aa" * 32) == FINGERPRINT
     assert normal_fingerprint(" " + FINGERPRINT.lower() + " ") == FINGERPRINT
+
+
+def test_a_trial_can_be_cancelled_in_the_middle(
+    by_ada: Asker, doors: FakeDoors, proxmox: FakeCluster
+) -> None:
+    operation = request_add_cluster(CAMPUS, by_ada)
+
+    def cancel(name: str) -> None:
+        if name == "permissions":
+            request_cancel(Operation.objects.get(pk=operation.pk), by_ada)
+
+    proxmox.before = cancel
+    assert run(operation, doors).state == State.CANCELLED
+    assert not Cluster.objects.exists()
+    assert not SealedSecret.objects.exists()
 
 
 def test_a_worker_that_dies_while_recording_records_once(
