@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from hapanel.access import Role
 from hapanel.accounts.models import User
@@ -33,6 +34,13 @@ def empty_redis(redis_server: None) -> None:
 def _hashed() -> str:
     """Argon2 takes its time on purpose; once a session is enough."""
     return make_password("demo")
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """A request leaves its reader's language behind, as it does in a web thread: not in here."""
+    yield
+    translation.deactivate()
 
 
 def _person(name: str, role: Role) -> User:
