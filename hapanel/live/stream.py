@@ -48,6 +48,15 @@ def publish(hints: Iterable[tuple[str, Kind, str]]) -> None:
         transaction.on_commit(lambda: _send(batch), robust=True)
 
 
+def newest_id() -> str:
+    """The id of the last hint; blank when there is none. Raises RedisError.
+
+    A page that is rendered now and listens from this id on misses nothing in between.
+    """
+    newest: Any = connection().xrevrange(STREAM, count=1)
+    return newest[0][0].decode() if newest else ""
+
+
 def _send(batch: list[tuple[str, Kind, str]]) -> None:
     pipe: Any = connection().pipeline(transaction=False)
     for cluster, kind, key in batch:

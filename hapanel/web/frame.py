@@ -13,9 +13,11 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
+from redis.exceptions import RedisError
 
 from hapanel.access import Permission, may
 from hapanel.accounts.models import Theme
+from hapanel.live.stream import newest_id
 from hapanel.ui.states import ROLES
 from hapanel.ui.words import unit_names
 from hapanel.web.tasks import TaskDrawer, drawer
@@ -33,6 +35,14 @@ class Frame:
     @cached_property
     def now(self) -> str:
         return timezone.now().isoformat(timespec="milliseconds")
+
+    @cached_property
+    def last_hint(self) -> str:
+        """From which hint on the page listens, so that none is lost while it travels."""
+        try:
+            return newest_id()
+        except RedisError:
+            return ""
 
     @cached_property
     def units(self) -> str:

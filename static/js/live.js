@@ -19,7 +19,7 @@ const url = document.body.dataset.events;
 const parts = new Map(); // element id -> {timer, last, busy, again}
 
 let source = null;
-let lastId = "";
+let lastId = document.body.dataset.lastHint || "";
 let heardAt = 0;
 let pollTimer = 0;
 let pollGap = POLL_FIRST;
