@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
+from hapanel.ha.verdict import Code, Level, Verdict
 from hapanel.rest.filters import Filters, YesNo
 from hapanel.rest.freshness import UNKNOWN, has_status
 from hapanel.rest.rows import ListRows, ReadRows, RowContext
 from nodes.metrics import ClusterMetrics, NodeMetrics
 from nodes.models import Cluster, Mode, Node, NodeStatus, Reach, Storage
-from nodes.selectors import measured
+from nodes.selectors import measured, verdict_of
 from vms.models import Guest
 
 SECRETS = ("ca_pem", "encrypted_secret")
@@ -40,6 +42,15 @@ class QdeviceSerializer(serializers.Serializer[dict[str, Any]]):
     casts_vote = serializers.BooleanField(allow_null=True, required=False)
 
 
+class VerdictSerializer(serializers.Serializer[dict[str, Any]]):
+    """The sentence that the overview opens with, in the language of Accept-Language."""
+
+    code = serializers.ChoiceField(choices=[code.value for code in Code])
+    sentence = serializers.CharField()
+    detail = serializers.CharField()
+    remedy = serializers.CharField(allow_null=True)
+
+
 class ClusterSerializer(serializers.ModelSerializer[Cluster]):
     """A cluster as it was last seen."""
 
@@ -52,7 +63,10 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
     reach = serializers.ChoiceField(choices=Reach.values, read_only=True)
     mode = serializers.ChoiceField(choices=Mode.values, read_only=True)
     health = serializers.SerializerMethodField(
-        help_text="critical: no quorum; degraded: a node is not online; unknown: not seen"
+        help_text="the verdict's level, as every page marks the cluster"
+    )
+    verdict = serializers.SerializerMethodField(
+        help_text="would the cluster survive the loss of a node, and what mends it"
     )
     missing_privileges = serializers.ListField(child=serializers.CharField(), read_only=True)
 
@@ -63,6 +77,7 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
             "pve_version",
             "pve_name",
             "health",
+            "verdict",
             "quorate",
             "expected_votes",
             "total_votes",
@@ -97,22 +112,27 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
     def get_nodes_total(self, cluster: Cluster) -> int:
         return len(cluster.nodes.all())
 
-    @extend_schema_field(serializers.ChoiceField(choices=["ok", "degraded", "critical", "unknown"]))
+    @extend_schema_field(serializers.ChoiceField(choices=[level.value for level in Level]))
     def get_health(self, cluster: Cluster) -> str:
-        return health_of(cluster)
+        return _verdict(cluster).level.value
+
+    @extend_schema_field(VerdictSerializer)
+    def get_verdict(self, cluster: Cluster) -> dict[str, str | None]:
+        verdict = _verdict(cluster)
+        return {
+            "code": verdict.code.value,
+            "sentence": verdict.sentence(gettext),
+            "detail": verdict.detail(gettext),
+            "remedy": gettext(verdict.cure.title) if verdict.cure else None,
+        }
 
 
 def _online(cluster: Cluster) -> int:
     return sum(node.status == NodeStatus.ONLINE for node in cluster.nodes.all())
 
 
-def health_of(cluster: Cluster) -> str:
-    """ok, degraded, critical or unknown. Whether it would *stay* well is the verdict's matter."""
-    if not cluster.is_reachable or cluster.quorate is None:
-        return UNKNOWN
-    if not cluster.quorate:
-        return "critical"
-    return "ok" if _online(cluster) == len(cluster.nodes.all()) else "degraded"
+def _verdict(cluster: Cluster) -> Verdict:
+    return verdict_of(cluster, list(cluster.nodes.all()))
 
 
 def clusters() -> QuerySet[Cluster]:

@@ -36,11 +36,14 @@ def go_stale(cluster: Cluster) -> None:
     cluster.save()
 
 
-def test_a_cluster_tells_its_votes_and_health(as_hal: Client, clusterubd: Cluster) -> None:
+def test_a_cluster_tells_its_votes_and_verdict(as_hal: Client, clusterubd: Cluster) -> None:
     found = get(as_hal, "/clusters/clusterubd/")
+    assert found["verdict"]["code"] == "would-not-survive"
+    assert "would not survive the loss of" in found["verdict"]["sentence"]
+    assert "QDevice" in found["verdict"]["remedy"]
     assert found["name"] == "clusterubd"
     assert (found["quorate"], found["expected_votes"], found["quorum"]) == (True, 2, 2)
-    assert (found["nodes_online"], found["nodes_total"], found["health"]) == (2, 2, "ok")
+    assert (found["nodes_online"], found["nodes_total"], found["health"]) == (2, 2, "warn")
     assert found["reachable"] is True
     assert datetime.fromisoformat(found["observed_at"]).tzinfo == UTC
     assert found["observed_at"].endswith("Z")
@@ -58,13 +61,17 @@ def test_a_stale_cluster_is_unknown_and_its_age_is_told(
     assert found["observed_at"] is not None
 
 
-def test_no_quorum_is_critical_and_a_lost_node_is_degraded(
-    as_hal: Client, clusterubd: Cluster
-) -> None:
+def test_health_is_as_bad_as_the_pages_say(as_hal: Client, clusterubd: Cluster) -> None:
+    Cluster.objects.update(
+        qdevice={"configured": True, "connected": True, "votes": 1, "text": ""},
+        expected_votes=3,
+        total_votes=3,
+    )
+    assert get(as_hal, "/clusters/")["results"][0]["health"] == "ok"
     clusterubd.nodes.filter(name="slave").update(status=NodeStatus.OFFLINE)
-    assert get(as_hal, "/clusters/")["results"][0]["health"] == "degraded"
+    assert get(as_hal, "/clusters/")["results"][0]["health"] == "warn"
     Cluster.objects.update(quorate=False)
-    assert get(as_hal, "/clusters/")["results"][0]["health"] == "critical"
+    assert get(as_hal, "/clusters/")["results"][0]["health"] == "danger"
 
 
 def test_a_node_tells_what_it_measures(as_hal: Client, measured: Cluster) -> None:
