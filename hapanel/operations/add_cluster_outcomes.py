@@ -111,7 +111,7 @@ def no_answer(address: str, error: Unreachable) -> Refusal:
 
 def refused_sign_in(token_id: str, error: ClusterError) -> Refusal:
     """What is wrong when the address proved itself but no good answer came."""
-    said = error.reason[:300].rstrip(".")
+    said = error.reason[:300].rstrip(".!")
     address = error.address or "-"
     match error:
         case SignInRefused():

@@ -125,7 +125,7 @@ NOT_ARRIVED = refusal_kind(
 
 def refused_by_proxmox(error: ClusterError, *, guest: str, cluster: str) -> Refusal:
     """The refusal for a request that Proxmox answered with No: nothing was started."""
-    said = error.reason[:500].rstrip(".")
+    said = error.reason[:500].rstrip(".!")
     match error:
         case SignInRefused():
             return TOKEN_REFUSED(cluster=cluster, said=said)

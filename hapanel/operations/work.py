@@ -81,32 +81,18 @@ class Work:
         blind: whether the cluster did not answer; any other commit ends a blindness.
         Raises LostClaim when the operation is not in our hands any more: then nothing was written.
         """
-        operation = self.operation
         lines = list(notes)
         if not blind:
             lines = [*self._sees_again(changes), *lines]
-            state = state or self._out_of_attention(step)
-            if operation.state == State.NEEDS_ATTENTION and state == State.RUNNING:
-                lines.append(noted("attention_over"))
-                changes.setdefault("outcome", None)
+            state = state or self._out_of_attention(step, lines, changes)
+        operation = self.operation
         check_move(operation.state, state, operation.step, step)
-        changes["look_at"] = self.now + timedelta(seconds=look_in)
-        if state is not None:
-            changes["state"] = state
-        if step is not None:
-            changes["step"] = step
-        if state in ENDS:
-            changes["ended_at"] = self.now
+        changes |= self._whereto(state, step, look_in)
         with transaction.atomic():
             self._write(changes)
-            for line in lines:
-                timeline.note(operation, line.code, at=self.now, **line.params)
             if also is not None:
                 also()
-            if state in ENDS:
-                SealedSecret.objects.filter(operation=operation).delete()
-                timeline.audit_end(operation)
-            timeline.hint(operation)
+            self._tell(lines, state)
 
     def fail(self, refusal: Refusal, **changes: Any) -> None:
         """End as failed; `refusal` says why and what to do."""
@@ -163,11 +149,36 @@ class Work:
         changes["memo"] = {**changes.get("memo", operation.memo), "blind_told": False}
         return [noted("sighted", seconds=round(self.since(operation.blind_since)))]
 
-    def _out_of_attention(self, step: Step | None) -> State | None:
+    def _out_of_attention(
+        self, step: Step | None, lines: list[Note], changes: dict[str, Any]
+    ) -> State | None:
         """What is unclear no more runs on: a step was taken, or the silent cluster speaks."""
         operation = self.operation
         if operation.state != State.NEEDS_ATTENTION:
             return None
         spoke = operation.memo.get("attention") == "silent"
         moved = step is not None and step != operation.step
-        return State.RUNNING if spoke or moved else None
+        if not (spoke or moved):
+            return None
+        lines.append(noted("attention_over"))
+        changes.setdefault("outcome", None)
+        return State.RUNNING
+
+    def _whereto(self, state: State | None, step: Step | None, look_in: float) -> dict[str, Any]:
+        changes: dict[str, Any] = {"look_at": self.now + timedelta(seconds=look_in)}
+        if state is not None:
+            changes["state"] = state
+        if step is not None:
+            changes["step"] = step
+        if state in ENDS:
+            changes["ended_at"] = self.now
+        return changes
+
+    def _tell(self, lines: list[Note], state: State | None) -> None:
+        operation = self.operation
+        for line in lines:
+            timeline.note(operation, line.code, at=self.now, **line.params)
+        if state in ENDS:
+            SealedSecret.objects.filter(operation=operation).delete()
+            timeline.audit_end(operation)
+        timeline.hint(operation)
