@@ -80,13 +80,13 @@ def main() -> None:
     parser.add_argument("--language", default="en")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--views", nargs="*", default=[f"{w}-{t}" for w, t in VIEWS])
-    parser.add_argument("--readme", action="store_true", help="only docs/overview.png")
+    parser.add_argument("--readme", action="store_true", help="only docs/screenshots/overview.png")
     asked = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         if asked.readme:
             page = signed_in(browser, asked.url, "oda", 1440, "light", "en")
-            take(page, CLUSTER, Path("docs/overview.png"), full=False)
+            take(page, CLUSTER, Path("docs/screenshots/overview.png"), full=False)
         else:
             _take_all(browser, asked)
         browser.close()
