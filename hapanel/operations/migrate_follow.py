@@ -57,32 +57,35 @@ def _last_words(log: TaskLog) -> str:
 
 def waiting_for_ha(work: Work) -> None:
     """Find the task by which the node's agent really moves the guest; it is root's, not ours."""
-    operation = work.operation
     gateway = work.doors.to_cluster(work.cluster)
-    task = _task_of_ha(operation, gateway)
-    if task is not None:
-        work.commit(
-            noted("ha_task_found", upid=task.upid.raw), step=Step.FOLLOWING, upid=task.upid.raw
-        )
+    try:
+        task = _task_of_ha(work.operation, gateway)
+    except NodeUnreachable:
+        if not _ended_with_its_node(work, gateway):
+            raise
         return
-    view = look(gateway, with_ha=False)
+    if task is None:
+        _wait_for_ha(work, gateway)
+        return
+    work.commit(noted("ha_task_found", upid=task.upid.raw), step=Step.FOLLOWING, upid=task.upid.raw)
+
+
+def _wait_for_ha(work: Work, gateway: ClusterGateway) -> None:
+    operation = work.operation
     assert operation.vmid is not None
-    guest = view.guest(operation.vmid)
-    if guest is not None and guest.node == operation.target and guest.hastate not in _HA_MOVES:
+    guest = look(gateway, with_ha=False).guest(operation.vmid)
+    begun = guest is not None and guest.hastate in _HA_MOVES
+    if guest is not None and guest.node == operation.target and not begun:
         # Moved so quickly, or so long ago, that its task is off the list.
         work.commit(noted("ha_moved_it"), step=Step.VERIFYING)
         return
-    begun = guest is not None and guest.hastate in _HA_MOVES
-    notes, memo = [], operation.memo
-    if begun and not memo.get("ha_began"):
-        notes, memo = [noted("ha_began")], work.memo(ha_began=True)
     waited = _seconds_in_step(work)
-    limit = LRM_QUEUE_WITHIN if begun else HA_BEGINS_WITHIN
-    if waited > work.scaled(limit) + HA_MARGIN:
+    if waited > work.scaled(LRM_QUEUE_WITHIN if begun else HA_BEGINS_WITHIN) + HA_MARGIN:
         _ha_stays_silent(work, gateway, waited)
+    elif begun and not operation.memo.get("ha_began"):
+        work.commit(noted("ha_began"), memo=work.memo(ha_began=True), look_in=LOOK_EVERY)
     else:
-        memo = {"waiting_since": work.now.isoformat(), **memo}
-        work.commit(*notes, memo=memo, look_in=LOOK_EVERY)
+        work.commit(look_in=LOOK_EVERY)
 
 
 def _task_of_ha(operation: Operation, gateway: ClusterGateway) -> Task | None:
