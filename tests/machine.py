@@ -26,6 +26,7 @@ if not os.environ.get("HAPANEL_DATABASE_URL", "").startswith("postgresql"):
     os.environ.pop("HAPANEL_DATABASE_URL", None)
 
 VAR = Path(tempfile.mkdtemp(prefix="hapanel-tests-"))
+(VAR / "static").mkdir()
 REDIS_FOLDER = VAR / "redis"
 os.environ.update(
     HAPANEL_VAR=str(VAR),
