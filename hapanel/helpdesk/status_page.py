@@ -17,9 +17,11 @@ from hapanel.helpdesk.selectors import (
     public_services,
     services_now,
 )
-from hapanel.ui.states import Shown
+from hapanel.ui.states import Shown, guest_shown
+from vms.models import Guest
 
 LAST_OUTAGES = 8
+BLINK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Caller:
     on_it: str
     still_works: str
     reason: str
+    guests: tuple[tuple[Guest, str], ...]  # with the word for the state of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,9 @@ def _line(one: ServiceNow, outages: list[ServiceOutage], now: datetime, is_staff
 
 def _past(found: Sequence[ServiceNow], outages: dict[int, list[ServiceOutage]]) -> tuple[Past, ...]:
     names = {one.pk: one.name for one in found}
-    every = [outage for of_one in outages.values() for outage in of_one if outage.ended_at]
-    latest = sorted(every, key=lambda outage: outage.began_at, reverse=True)[:LAST_OUTAGES]
+    every = [outage for of_one in outages.values() for outage in of_one]
+    over = [outage for outage in every if outage.ended_at and not _is_blink(outage)]
+    latest = sorted(over, key=lambda outage: outage.began_at, reverse=True)[:LAST_OUTAGES]
     return tuple(
         Past(
             outage,
@@ -118,6 +122,13 @@ def _past(found: Sequence[ServiceNow], outages: dict[int, list[ServiceOutage]]) 
         )
         for outage in latest
     )
+
+
+def _is_blink(outage: ServiceOutage) -> bool:
+    """A migration's short stop, which nobody calls about; the service's own page lists it."""
+    if outage.state != ServiceState.MAINTENANCE or outage.ended_at is None:
+        return False
+    return outage.ended_at - outage.began_at < BLINK
 
 
 def _caller(found: Sequence[ServiceNow], chosen: int | None) -> Caller:
@@ -130,4 +141,5 @@ def _caller(found: Sequence[ServiceNow], chosen: int | None) -> Caller:
         on_it=words.on_it(one),
         still_works=words.still_works(one, found),
         reason=words.reason(one.reason) if one.reason else "",
+        guests=tuple((guest, guest_shown(guest).word) for guest in one.guests),
     )

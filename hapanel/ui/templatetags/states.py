@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from hapanel.kernel.refusal import Refusal
 from hapanel.ui import progress, states, words
@@ -105,7 +105,7 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return words.NOTHING
     local = timezone.localtime(moment)
-    clock = time_format(local, "H:i:s")
+    clock = time_format(local, pgettext("time of day", "H:i:s"))
     if local.date() == timezone.localtime().date():
         return clock
     return f"{date_format(local, 'j M Y')}, {clock}"
