@@ -7,7 +7,7 @@ a while, and until then what was recorded stands.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Set
 from datetime import datetime, timedelta
 
 
@@ -20,8 +20,10 @@ class Doubts:
     def __bool__(self) -> bool:
         return bool(self._since)
 
-    def __contains__(self, what: Hashable) -> bool:
-        return what in self._since
+    @property
+    def things(self) -> Set[Hashable]:
+        """Everything that is doubted now."""
+        return self._since.keys()
 
     def believes(self, what: Hashable, now: datetime, patience: timedelta) -> bool:
         """Whether `what`, said again at `now`, has been said for as long as `patience`."""

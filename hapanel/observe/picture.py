@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -95,7 +95,8 @@ class Picture:
         if look.resources is not None or self._is_open() or self.nodes_seen != seen_before:
             self._look_again = False
             guests = self._composer.compose(resources.guests, self.nodes, self.guests, now)
-            found.guests, found.gone_guests = self._compare(self.guests, guests, now, "guest")
+            told = [row.vmid for row in resources.guests]
+            found.guests, found.gone_guests = self._take(self.guests, guests, told, now, "guest")
             storages = storage_facts(resources.storages, self.nodes, self.storages)
             changed, gone = self._compare(self.storages, storages, now, "storage")
             found.storages, found.gone_storages = changed, gone
@@ -124,18 +125,25 @@ class Picture:
         self, before: dict[K, F], now_there: Mapping[K, F], now: datetime, what: str
     ) -> tuple[list[F], list[K]]:
         """New and changed facts and the keys that are gone; `before` is brought up to date."""
-        changed = [
-            fact
-            for key, fact in now_there.items()
-            if (old := before.get(key)) is not fact and old != fact
-        ]
+        return self._take(before, now_there, now_there.keys(), now, what)
+
+    def _take(
+        self,
+        before: dict[K, F],
+        news: Mapping[K, F],
+        there: Collection[K],
+        now: datetime,
+        what: str,
+    ) -> tuple[list[F], list[K]]:
+        """As `_compare`; `news` are some facts, and `there` the keys of all things that are."""
+        changed = [fact for key, fact in news.items() if before.get(key) != fact]
+        before.update(news)
         if self._missing:
-            for key in now_there:
+            for key in there:
                 self._missing.drop((what, key))
-        before.update(now_there)
-        if len(before) == len(now_there):
+        if len(before) == len(there):
             return changed, []
-        absent = [key for key in before if key not in now_there]
+        absent = before.keys() - set(there)
         gone = [key for key in absent if self._missing.believes((what, key), now, self._patience)]
         for key in gone:
             del before[key]
