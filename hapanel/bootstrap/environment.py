@@ -155,9 +155,14 @@ class Environment:
             lines = [line for line in outcome.stderr.splitlines() if "ERROR" in line]
             reason = lines[-1] if lines else f"pip ended with {outcome.returncode}"
             raise Refused(INSTALL_FAILED(lock=lock, reason=reason))
-        # pip compiles one file after the other; this uses every processor.
-        packages = self.folder / "lib"
-        subprocess.run([self.python, "-m", "compileall", "-q", "-j0", packages], check=False)
+        self._compile_packages()
+
+    def _compile_packages(self) -> None:
+        """pip compiles one file after the other; this uses every processor, where it may."""
+        for processes in ("-j0", "-j1"):  # without /dev/shm there are no semaphores to share
+            command = [self.python, "-m", "compileall", "-q", processes, self.folder / "lib"]
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+                return
 
     def _refuse_without_room(self, lock: str, at_least: int | None = None) -> None:
         needed = at_least or (NEEDED_MIB[lock] if not self._stamp.exists() else 50)
