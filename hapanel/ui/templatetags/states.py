@@ -51,6 +51,12 @@ def ha_state(word: str, stale: bool = False, how: str = "state") -> SafeString:
 
 
 @register.simple_tag
+def ha_word(word: str) -> str:
+    """The word for a state of the HA manager, without its shape."""
+    return states.ha_shown(word).word
+
+
+@register.simple_tag
 def lrm_state(word: str, dead: bool = False, stale: bool = False) -> SafeString:
     """The state of a node's local resource manager."""
     return _drawn(states.lrm_shown(word, dead=dead, stale=stale), "state")
