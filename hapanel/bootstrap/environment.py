@@ -160,14 +160,8 @@ class Environment:
     def _compile_packages(self) -> None:
         """pip compiles one file after the other; this uses every processor, where it may."""
         for processes in ("-j0", "-j1"):  # without /dev/shm there are no semaphores to share
-            command: list[str | Path] = [
-                self.python,
-                "-m",
-                "compileall",
-                "-q",
-                processes,
-                self.folder / "lib",
-            ]
+            compiling = ("-m", "compileall", "-q", processes)
+            command: tuple[str | Path, ...] = (self.python, *compiling, self.folder / "lib")
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 return
 
