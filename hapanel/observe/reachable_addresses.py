@@ -1,4 +1,4 @@
-"""The other nodes' addresses, found in the cluster itself: what fail-over goes through. Pure."""
+"""The other nodes' addresses, found in the cluster itself: what fail-over goes through."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def found_addresses(cluster: Cluster, membership: Membership) -> list[str]:
     port = _port(cluster)
     ips = [node.ip for node in sorted(membership.nodes, key=lambda n: n.node_id or 0) if node.ip]
     urls = [url for ip in ips if (url := _url(ip, port)) and url not in cluster.addresses]
-    return urls or list(cluster.found_addresses)
+    return urls if ips else list(cluster.found_addresses)
 
 
 def _port(cluster: Cluster) -> int:
