@@ -165,16 +165,19 @@ class Hub:
         return newest[0][0].decode() if newest else ""
 
     async def _read_for_ever(self) -> None:
-        last = "$"
         while True:
             try:
-                found = await self._redis.xread({STREAM: last}, block=BLOCK_MS, count=500)
-            except (RedisError, OSError) as error:
+                # An id and not "$", which would miss what comes between two readings.
+                await self._read_from(await self.newest_id() or "0-0")
+            except (RedisError, OSError, HubUnavailable) as error:
                 logger.warning("live hints stop, Redis does not answer: %s", error)
                 self.end_streams()
-                last = "$"
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
+
+    async def _read_from(self, last: str) -> None:
+        """Hand out everything after `last`. Raises RedisError when Redis goes away."""
+        while True:
+            found = await self._redis.xread({STREAM: last}, block=BLOCK_MS, count=500)
             entries = found[0][1] if found else []
             for hint in _hints(entries):
                 for subscriber in self._subscribers:
