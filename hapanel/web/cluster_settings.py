@@ -87,7 +87,8 @@ def add_cluster(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             form.refuse(refused)
         else:
-            return redirect(operation)
+            # Whoever follows it ends on the overview of the new cluster (web.history.operation).
+            return redirect(f"{operation.get_absolute_url()}?follow=1")
     context = {
         "form": form,
         "watch_commands": "\n".join(watch_commands()),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from hapanel.access import Permission, may
 from hapanel.audit.models import Entry
@@ -56,6 +57,8 @@ def operations(request: HttpRequest) -> HttpResponse:
 def operation(request: HttpRequest, operation_id: int) -> HttpResponse:
     """One operation: progress or result, timeline, log."""
     found = get_object_or_404(Operation.objects.select_related("cluster"), pk=operation_id)
+    if "follow" in request.GET and _was_added(found):
+        return _go(request, reverse("cluster", args=[found.subject]))
     context = {
         "op": found,
         "cluster": found.cluster if found.kind == Kind.MIGRATE else None,
@@ -65,6 +68,17 @@ def operation(request: HttpRequest, operation_id: int) -> HttpResponse:
         "log": found.log_lines.order_by("n"),
     }
     return fragment(request, "web/operation.html", context, "operation-progress", "operation-log")
+
+
+def _was_added(operation: Operation) -> bool:
+    return operation.kind == Kind.ADD_CLUSTER and operation.state == State.SUCCEEDED
+
+
+def _go(request: HttpRequest, path: str) -> HttpResponse:
+    """Lead the whole page on, also when only a part of it asked."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(headers={"HX-Redirect": path})
+    return redirect(path)
 
 
 def _told(operation: Operation) -> list[tuple[TimelineEntry, str]]:

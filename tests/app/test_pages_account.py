@@ -78,7 +78,7 @@ def test_ada_adds_a_cluster_and_follows_the_try(as_ada: Client) -> None:
     }  # fmt: skip
     answer = as_ada.post("/settings/clusters/add/", told)
     operation = Operation.objects.get(kind=Kind.ADD_CLUSTER)
-    assert answer["Location"] == f"/operations/{operation.pk}/"
+    assert answer["Location"] == f"/operations/{operation.pk}/?follow=1"
     assert "not-shown-again" not in as_ada.get(answer["Location"]).content.decode()
 
 
@@ -130,3 +130,14 @@ def test_an_unconfirmed_certificate_is_shown_to_compare_and_taken_along(as_ada: 
     form = as_ada.get(f"/settings/clusters/add/?from={tried.pk}").content.decode()
     assert f'value="{seen}"' in form
     assert "https://127.0.9.20:8006" in form
+
+
+def test_who_follows_the_try_ends_on_the_overview(as_ada: Client, clusterubd: Cluster) -> None:
+    added = Operation.objects.create(
+        kind=Kind.ADD_CLUSTER, state=State.SUCCEEDED, subject="clusterubd"
+    )
+    path = f"/operations/{added.pk}/"
+    assert as_ada.get(path).status_code == 200
+    assert as_ada.get(f"{path}?follow=1")["Location"] == "/clusters/clusterubd/"
+    part = as_ada.get(f"{path}?follow=1", headers={"HX-Request": "true"})
+    assert part["HX-Redirect"] == "/clusters/clusterubd/"
