@@ -11,6 +11,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from hapanel.ha import verdict as verdicts
+from hapanel.ha.quorum import Ballot, ballot
 from hapanel.ha.verdict import Verdict
 from hapanel.ports.cluster import NodeVotes, QDevice
 from nodes.metrics import ClusterMetrics, NodeMetrics, cluster_metrics
@@ -84,7 +85,25 @@ def verdict_of(cluster: Cluster, nodes: Sequence[Node]) -> Verdict:
     # A node in maintenance votes like any other: it is asked to run nothing, not to be away.
     there = {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
     online = {node.name for node in nodes if node.status in there}
-    return verdicts.judge(cluster.name, votes, online, recorded_qdevice(cluster), cluster.quorate)
+    qdevice = recorded_qdevice(cluster)
+    quorate = cluster.quorate
+    if quorate and _lost_meanwhile(cluster, nodes, ballot(votes, online, qdevice)):
+        quorate = False
+    return verdicts.judge(cluster.name, votes, online, qdevice, quorate)
+
+
+def _lost_meanwhile(cluster: Cluster, nodes: Sequence[Node], counted: Ballot) -> bool:
+    """Whether the votes are gone although the recorded quorum is still the old one.
+
+    A node's loss is heard some seconds before the loss of the quorum that it means. Who lowered the
+    expected votes by hand (pvecm expected) is believed, and so is a node that is merely silent.
+    """
+    gone = {node.name for node in nodes if node.status == NodeStatus.OFFLINE}
+    return (
+        not counted.is_quorate
+        and counted.expected == cluster.expected_votes
+        and set(counted.missing) <= gone
+    )
 
 
 def recorded_qdevice(cluster: Cluster) -> QDevice | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.functional import SimpleLazyObject
 
 from hapanel.access import Permission, may
 from hapanel.ha.verdict import Code, Verdict
 from hapanel.observe.event_words import sentence
-from hapanel.operations.selectors import moving_vmids, open_operations
+from hapanel.operations.selectors import open_operations
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from nodes.metrics import NodeMetrics
@@ -22,6 +24,7 @@ from vms.selectors import GuestCounts, guest_counts, guests_of
 
 # So many guests are named one by one; a list of thousands tells no more than its length.
 RISKS_NAMED = 10
+PARTS = ("verdict", "tiles", "running-operations", "risks", "events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class ClusterLine:
     verdict: Verdict
     nodes: list[Node]
     counts: GuestCounts
+
+
+@dataclass(frozen=True, slots=True)
+class HaCounts:
+    """How many HA resources there are, and how many of them the manager has given up."""
+
+    managed: int
+    in_error: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +94,34 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
     found = cluster_named(cluster)
     nodes = nodes_of(found)
     verdict = verdict_of(found, nodes)
-    figures = measured(found)
+    # Each part refreshes on its own, so what it does not show must cost it nothing.
     context = {
         "cluster": found,
         "stale": found.is_stale(),
         "verdict": verdict,
-        "nodes": [NodeLine(n, figures_of(figures, n.name)) for n in nodes],
+        "nodes": SimpleLazyObject(lambda: _node_lines(found, nodes)),
         "online": sum(node.status == "online" for node in nodes),
-        "counts": guest_counts(found),
         "missing": sum(node.status != "online" for node in nodes),
-        "managed": HaResource.objects.filter(cluster=found).count(),
-        "in_error": HaResource.objects.filter(cluster=found, state="error").count(),
-        "risks": risks(found, verdict),
-        "moving": moving_vmids(found),
+        "counts": SimpleLazyObject(lambda: guest_counts(found)),
+        "ha": SimpleLazyObject(lambda: _ha(found)),
+        "risks": SimpleLazyObject(lambda: risks(found, verdict)),
         "operations": open_operations(found).select_related("cluster")[:5],
-        "events": [(event, sentence(event)) for event in last_events(found)],
+        "events": SimpleLazyObject(lambda: [(e, sentence(e)) for e in last_events(found)]),
         "section": "overview",
     }
-    return fragment(
-        request,
-        "web/overview.html",
-        context,
-        "verdict",
-        "tiles",
-        "running-operations",
-        "risks",
-        "events",
+    return fragment(request, "web/overview.html", context, *PARTS)
+
+
+def _node_lines(cluster: Cluster, nodes: list[Node]) -> list[NodeLine]:
+    figures = measured(cluster)
+    return [NodeLine(node, figures_of(figures, node.name)) for node in nodes]
+
+
+def _ha(cluster: Cluster) -> HaCounts:
+    found = HaResource.objects.filter(cluster=cluster).aggregate(
+        managed=Count("id"), in_error=Count("id", filter=Q(state="error"))
     )
+    return HaCounts(**found)
 
 
 def risks(cluster: Cluster, verdict: Verdict) -> Risks:

@@ -125,7 +125,6 @@ def _branch(
 ) -> TreeCluster:
     total = sum(n for (pk, _), n in counts.items() if pk == cluster.pk)
     is_small = total <= SMALL_CLUSTER
-    stale = cluster.is_stale()
     is_current = cluster.name == place.cluster
     opens_alone = is_small and not place.cluster
     branch = TreeCluster(
@@ -134,18 +133,18 @@ def _branch(
         is_open=bool(query) or toggles.get(cluster.name, is_current or opens_alone),
         is_here=is_current and not place.node and place.vmid is None,
     )
-    for node in nodes:
-        key = f"{cluster.name}/{node.name}"
-        branch.nodes.append(
-            TreeNode(
-                name=node.name,
-                key=key,
-                shown=node_shown(node.status, stale=stale),
-                is_open=bool(query) or toggles.get(key, is_small or key == place.opens),
-                is_here=is_current and place.vmid is None and node.name == place.node,
-                guest_count=counts.get((cluster.pk, node.name), 0),
-            )
+    opens = {place.opens} | ({f"{cluster.name}/{n.name}" for n in nodes} if is_small else set())
+    branch.nodes = [
+        TreeNode(
+            name=node.name,
+            key=(key := f"{cluster.name}/{node.name}"),
+            shown=node_shown(node.status, stale=cluster.is_stale()),
+            is_open=bool(query) or toggles.get(key, key in opens),
+            is_here=is_current and place.vmid is None and node.name == place.node,
+            guest_count=counts.get((cluster.pk, node.name), 0),
         )
+        for node in nodes
+    ]
     return branch
 
 

@@ -91,3 +91,12 @@ def test_without_quorum_no_tile_is_green_about_ha(as_oda: Client, clusterubd: Cl
     assert "stands still" in text
     assert "None because of the quorum" not in text
     assert "nobody starts it elsewhere" in text
+
+
+def test_a_lost_node_means_a_lost_quorum_before_the_cluster_says_so(
+    as_oda: Client, clusterubd: Cluster
+) -> None:
+    Node.objects.filter(name="slave").update(status=NodeStatus.OFFLINE)
+    assert "clusterubd has no quorum" in _page(as_oda)
+    Cluster.objects.update(expected_votes=1)
+    assert "clusterubd works without slave" in _page(as_oda)
