@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -37,6 +37,7 @@ class Memory:
     read_at: float
     digest: bytes | None = None
     finished_tasks: frozenset[str] | None = None
+    figures_at: datetime | None = None  # when the figures were told that are not kept yet
 
     def is_current(self, pace: Pace) -> bool:
         """Whether nobody else wrote since and it is not too old."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from hapanel.live import pulse
-from hapanel.live.stream import Kind
+from hapanel.live.stream import Kind, publish
 from hapanel.observe.answers import Answers, ask
 from hapanel.observe.figures import write_figures
 from hapanel.observe.guest_configurations import want_configurations
@@ -64,7 +64,7 @@ def observe(
     finally:
         write_pace(cluster.pk, pace.after(began, plan))
     try:
-        _record(cluster, answers, memory)
+        _record(cluster, answers, memory, plan)
     except BaseException:
         forget(cluster.pk)
         raise
@@ -107,7 +107,7 @@ def _known_digest(memory: Memory) -> bytes | None:
     return memory.digest if memory.picture.resources is not None else None
 
 
-def _record(cluster: Cluster, answers: Answers, memory: Memory) -> None:
+def _record(cluster: Cluster, answers: Answers, memory: Memory, plan: Plan) -> None:
     look, journal = answers.look, Journal()
     found = memory.picture.see(look)
     if found:
@@ -117,7 +117,10 @@ def _record(cluster: Cluster, answers: Answers, memory: Memory) -> None:
     with transaction.atomic():
         to_read += _write(cluster, found, answers, memory, journal)
         journal.write(cluster, look.answered_at)
-    write_figures(cluster.pk, look, memory.picture)
+    if look.resources is not None:
+        memory.figures_at = look.answered_at
+    if plan.whole or found.nodes:
+        _replace_figures(cluster, memory)
     pulse.note_seen(cluster.name, look.answered_at)
     want_configurations(cluster.pk, to_read)
     if found.nodes or found.gone_nodes:
@@ -138,9 +141,15 @@ def _write(
         write_votes(cluster, journal)
     if look.ha is not None or look.membership is not None:
         tell_quorum(cluster, cluster.quorate, memory, journal)
-    if look.resources is not None:
-        journal.hint(Kind.METRICS, [""])
     return guests.to_read
+
+
+def _replace_figures(cluster: Cluster, memory: Memory) -> None:
+    """Once a round: Proxmox measures every ten seconds, whoever watches."""
+    if memory.figures_at is not None:
+        write_figures(cluster.pk, memory.figures_at, memory.picture)
+        publish([(cluster.name, Kind.METRICS, "")])
+        memory.figures_at = None
 
 
 def _touched(answers: Answers, memory: Memory) -> list[int]:

@@ -308,6 +308,19 @@ def test_figures_are_replaced_and_a_dead_nodes_have_none(watcher: Watcher) -> No
     assert figures.all_guests() == {}
 
 
+def test_figures_wait_for_the_next_whole_round(watcher: Watcher) -> None:
+    watcher.look()
+    watcher.double.change(100, cpu=0.9)
+    watcher.look(after=1.0)
+    figures = cluster_metrics(watcher.cluster)
+    assert figures is not None
+    assert figures.guests([100])[100].cpu == 0.1
+    connection().delete(STREAM)
+    watcher.look(after=2.0)
+    assert figures.guests([100])[100].cpu == 0.9
+    assert ("metrics", "") in _hints()
+
+
 def test_a_task_that_may_have_changed_a_configuration_has_it_read_again(watcher: Watcher) -> None:
     watcher.look()
     watcher.look()
