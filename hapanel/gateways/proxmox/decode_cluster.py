@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from hapanel.gateways.proxmox.quick_resources import quick_resources
 from hapanel.gateways.proxmox.wire import Wire, comma_separated, mapping, one, rows
 from hapanel.ports.cluster import (
     GuestState,
@@ -64,6 +65,11 @@ def resources_answer(body: bytes, known_digest: bytes | None) -> ResourcesAnswer
 
 def resources(body: bytes) -> Resources:
     """Nodes, guests and storages; types that a later version adds are left out."""
+    return quick_resources(body) or _careful_resources(body)
+
+
+def _careful_resources(body: bytes) -> Resources:
+    """Row by row: what is unusable costs a value or a row, not the answer."""
     guests: list[_Resource] = []
     nodes: list[NodeState] = []
     storages: list[StorageState] = []
