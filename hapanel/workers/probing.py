@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from asgiref.sync import sync_to_async
+from django.db import connections
+
 from hapanel import wiring
 from hapanel.helpdesk.desk import RecordedDesk
 from hapanel.helpdesk.prober import Prober
@@ -40,3 +43,5 @@ async def _probe(hold: Hold) -> None:
             break
     stop.set()
     await prober
+    # The prober's thread for records outlives this turn; its database connection should not.
+    await sync_to_async(connections.close_all)()
