@@ -78,6 +78,9 @@ function hear(hint) {
 /* A round of observation that found no change is still news: what is shown is fresh again, as
    ages.js will find within a second. */
 function seen(cluster, stamp) {
+  // The first look at a cluster changes all of the page; nothing is typed into it that early.
+  const unseen = document.querySelector(`[data-unseen="${CSS.escape(cluster)}"]`);
+  if (unseen && !document.querySelector("form :focus")) { window.location.reload(); return; }
   document.querySelectorAll(`[data-seen="${CSS.escape(cluster)}"]`).forEach((element) => {
     if (element.dataset.observedAt) element.dataset.observedAt = stamp;
     if (element.dataset.age) element.dataset.age = stamp;

@@ -97,7 +97,7 @@ class DemoSet:
         eventually(lambda: not self._open_operation(vmid), 120)
         eventually(lambda: self.get(path)["status"] == "running", 90)
         if self.get(path)["node"] != node:
-            operation = eventually(lambda: self._ask(vmid, node), 60)
+            operation = eventually(lambda: self.ask(vmid, node), 60)
             ended = self.wait_for_end(operation["id"])
             assert ended["state"] == "succeeded", ended
 
@@ -116,7 +116,8 @@ class DemoSet:
         newest = self.get(f"migrations/?vmid={vmid}&cluster=clusterubd")["results"]
         return any(operation["state"] in {"queued", "running"} for operation in newest)
 
-    def _ask(self, vmid: int, node: str) -> dict[str, Any] | None:
+    def ask(self, vmid: int, node: str) -> dict[str, Any] | None:
+        """Ask for a migration; None while the cluster's state refuses it (HA settles slowly)."""
         body = {"cluster": "clusterubd", "vmid": vmid, "target": node}
         status, operation = self.call("POST", "migrations/", body=body)
         return operation if status == 202 else None

@@ -19,8 +19,10 @@ def mended(demo: DemoSet) -> Iterator[None]:
     """Each fault is taken back, and the cluster is seen well again, before the next test."""
     yield
     for node in ("master", "slave"):
-        demo.ctl("power-on", node)
         demo.ctl("api", node, "ok")
+        demo.ctl("power-on", node)
+    # Without fencing nobody takes a crashed migration's lock away but a person.
+    demo.ctl("guest", "100", "unlock", "now")
     eventually(lambda: _is_well(demo), 120)
 
 
@@ -85,3 +87,28 @@ def test_frozen_apis_turn_grey_within_two_intervals(demo: DemoSet) -> None:
     eventually(lambda: not demo.get("clusters/clusterubd/")["reachable"], 8)
     assert demo.get("vms/clusterubd/100/")["status"] == "unknown"
     assert demo.get("clusters/clusterubd/")["quorate"] is None
+
+
+def test_the_node_the_panel_talks_to_dies_in_the_middle_of_a_migration(demo: DemoSet) -> None:
+    demo.bring_home(100)
+    operation = eventually(lambda: demo.ask(100, "slave"), 90)
+    eventually(lambda: demo.get(f"migrations/{operation['id']}/")["percent"], 60)
+    demo.ctl("crash", "master")
+    crashed = time.time()
+    assert eventually(lambda: _fresh(demo, crashed + 2), 12)["reachable"]
+
+    def says_what_it_cannot_see() -> dict[str, Any] | None:
+        seen = demo.get(f"migrations/{operation['id']}/")
+        assert seen["state"] != "succeeded", seen
+        return seen if seen["blind_since"] or seen["state"] != "running" else None
+
+    eventually(says_what_it_cannot_see, 20)
+    assert demo.get("vms/clusterubd/100/")["status"] == "unknown"
+
+
+def test_a_killed_beat_costs_less_than_twenty_seconds_of_sight(demo: DemoSet) -> None:
+    demo.kill("beat")
+    killed = time.time()
+    eventually(lambda: _fresh(demo, killed + 4), 20)
+    later = time.time()
+    eventually(lambda: _fresh(demo, later), 10)
