@@ -21,7 +21,13 @@ from hapanel.observe.pace import Plan, now, read_pace, write_generation, write_p
 from hapanel.observe.picture import Differences
 from hapanel.observe.record_cluster import write_nodes, write_services, write_storages
 from hapanel.observe.record_guests import write_guests
-from hapanel.observe.record_state import tell_quorum, write_failure, write_state, write_votes
+from hapanel.observe.record_state import (
+    reach_of,
+    tell_quorum,
+    write_failure,
+    write_state,
+    write_votes,
+)
 from hapanel.observe.slow_questions import (
     JudgeRights,
     ask_rights,
@@ -77,7 +83,8 @@ def observe(
 def fail(cluster: Cluster, error: ClusterError) -> None:
     """Record that a look failed (also one whose gateway could not even be opened)."""
     journal, at = Journal(), datetime.now(UTC)
-    logger.info("%s: %s (%s)", cluster.name, error.reason, error.kind)
+    if reach_of(error) != cluster.reach:
+        logger.warning("%s is not seen: %s (%s)", cluster.name, error.reason, error.kind)
     with transaction.atomic():
         write_failure(cluster, error, at, journal)
         journal.write(cluster, at)
