@@ -131,7 +131,9 @@ class GuestRow:
     @property
     def memory_share(self) -> float | None:
         """Used memory as a fraction of what the guest has."""
-        if self.now is None or self.now.mem is None or not self.guest.maxmem:
+        if self.now is None or not self.guest.is_running:
+            return None
+        if self.now.mem is None or not self.guest.maxmem:
             return None
         return self.now.mem / self.guest.maxmem
 
