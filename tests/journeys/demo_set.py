@@ -136,7 +136,7 @@ class DemoSet:
 def eventually(look: Callable[[], T | None], seconds: float, every: float = 0.2) -> T:
     """The first truthy answer of `look`; fails when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
-    last: Any = None
+    last: T | None = None
     while time.monotonic() < deadline:
         last = look()
         if last:
