@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from hapanel.ha.migration_facts import MigrationMode
-from hapanel.operations.duration import ASSUMED_RATE, HA_ROUNDS, OVERHEAD, SENT_AGAIN, PastMove, forecast
+from hapanel.operations.duration import (
+    ASSUMED_RATE,
+    HA_ROUNDS,
+    OVERHEAD,
+    SENT_AGAIN,
+    PastMove,
+    forecast,
+)
 
 GIB = 1024**3
 ONLINE = MigrationMode.ONLINE
