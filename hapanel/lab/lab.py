@@ -23,8 +23,9 @@ API_PORT = 8006
 OPERATE_ROLE = "HAPanelOperate"
 OPERATE_PRIVILEGES = frozenset(
     (
-        "Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "Sys.Console",
-        "Sys.Modify", "Sys.Syslog", "VM.Audit", "VM.GuestAgent.Audit", "VM.Migrate", "VM.PowerMgmt",
+        "Datastore.AllocateSpace", "Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit",
+        "Sys.Audit", "Sys.Console", "Sys.Modify", "Sys.Syslog", "VM.Audit", "VM.Config.Disk",
+        "VM.GuestAgent.Audit", "VM.Migrate", "VM.PowerMgmt",
     )
 )  # fmt: skip
 PANEL_USER = "hapanel@pve"
