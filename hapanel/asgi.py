@@ -22,6 +22,7 @@ from django.conf import settings  # noqa: E402 - settings and models need Django
 from hapanel.accounts.visitors import permissions_of  # noqa: E402
 from hapanel.live.hub import Hub  # noqa: E402
 from hapanel.live.sse import PATH, EventStreams, Receive, Scope, Send  # noqa: E402
+from hapanel.live.whole_requests import WholeRequests  # noqa: E402
 
 # Each thread may hold a database connection; more of them than this help nobody on few cores.
 WEB_THREADS = 12
@@ -34,7 +35,8 @@ class Application:
         self._hub = Hub(settings.REDIS.client_url)
         self._events = EventStreams(self._hub, permissions_of)
         wsgi: Any = django_application
-        self._pages: Any = WSGIMiddleware(wsgi, workers=WEB_THREADS)
+        # An answer leaves its thread at once (0: a queue without end), however slowly it is read.
+        self._pages = WholeRequests(WSGIMiddleware(wsgi, workers=WEB_THREADS, send_queue_size=0))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live through the server's life."""
