@@ -151,7 +151,7 @@ AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-AXES_IPWARE_PROXY_COUNT = PROXY_COUNT or None
+AXES_CLIENT_IP_CALLABLE = "hapanel.audit.actor.client_address"
 AXES_LOCKOUT_CALLABLE = "hapanel.accounts.throttle.locked_out"
 AXES_VERBOSE = False
 

@@ -107,6 +107,17 @@ def test_forwarded_addresses_are_believed_only_from_our_proxies(settings: Any) -
     assert client_address(request) == "127.0.0.1"
 
 
+def test_behind_a_proxy_a_lock_still_holds_the_guessers_address_alone(
+    client: Client, oda: User, settings: Any
+) -> None:
+    settings.PROXY_COUNT = 1
+    for number in range(11):
+        sign_in(client, "oda", f"{WRONG} {number}", **{"X-Forwarded-For": "203.0.113.9"})
+    assert acts("locked_out") == [("oda", "203.0.113.9")]
+    elsewhere = sign_in(Client(), "oda", "demo", **{"X-Forwarded-For": "203.0.113.10"})
+    assert elsewhere.status_code == 302
+
+
 def test_pages_follow_account_then_cookie_then_browser(client: Client, oda: User) -> None:
     where = reverse("sign-in")
     assert client.get(where)["Content-Language"] == "en"
