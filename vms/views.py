@@ -10,7 +10,7 @@ from hapanel.access import Permission
 from hapanel.operations.selectors import holding_operation, migrations_of, moving_vmids
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
-from hapanel.ui.paging import Page, page_of
+from hapanel.ui.paging import Page, asked_page, page_of
 from nodes.models import Cluster
 from nodes.selectors import cluster_named, nodes_of
 from vms.forms import LOAD_SORTS, SORTS, guest_filter, wanted_sort
@@ -69,8 +69,7 @@ def _page_by_load(
     vmids = by_load(cluster, wanted, figure)
     if not downwards:
         vmids.reverse()
-    asked = request.GET.get("page", "1")
-    number = int(asked) if asked.isdecimal() and 0 < int(asked) < 100_000 else 1
+    number = asked_page(request)
     mine = vmids[(number - 1) * PAGE : number * PAGE]
     guests = {guest.vmid: guest for guest in guests_of(cluster).filter(vmid__in=mine)}
     rows = [guests[vmid] for vmid in mine if vmid in guests]

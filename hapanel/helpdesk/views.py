@@ -42,8 +42,7 @@ def status(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate("id")  # the campus reads Indonesian first; one tap changes it
     _watch()
-    chosen = request.GET.get("service", "")
-    page = status_page(is_staff=is_staff, chosen=int(chosen) if chosen.isdecimal() else None)
+    page = status_page(is_staff=is_staff, chosen=_number(request.GET.get("service")))
     return fragment(request, "helpdesk/status.html", {"page": page, "is_staff": is_staff}, "status")
 
 

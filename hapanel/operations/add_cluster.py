@@ -114,8 +114,8 @@ def _keep_secret(operation: Operation, sealed: str) -> None:
 def base_url(address: str) -> str | None:
     """`https://host:port` of whatever a person copied from the browser; None when it is none."""
     text = address.strip()
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port or DEFAULT_PORT
     except ValueError:
         return None
