@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import tempfile
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 PREFIX = "HAPANEL_"
+_RATE = re.compile(r"[1-9][0-9]*/(?:sec|min|hour|day)")
 # Read by other programs of the project (./panel, the command line), not by the settings.
 ELSEWHERE = frozenset({"HAPANEL_TOKEN_SECRET"})
 
@@ -40,6 +44,28 @@ class Environment:
         value = self.text(name, default)
         if value not in allowed:
             raise SettingRefused(name, f"{value!r} is not known.", f"Use one of {allowed}.")
+        return value
+
+    def folder(self, name: str, default: Path) -> Path:
+        """An absolute path; a relative one counts from where the program was started."""
+        return Path(self.text(name, str(default))).absolute()
+
+    def rate(self, name: str, default: str) -> str:
+        """So many a time: 1200/min."""
+        value = self.text(name, default)
+        if not _RATE.fullmatch(value):
+            raise SettingRefused(name, f"{value!r} is no rate.", "Write it as 1200/min.")
+        return value
+
+    def time_zone(self, name: str, default: str) -> str:
+        """A zone of the IANA database, such as Asia/Jakarta."""
+        value = self.text(name, default)
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise SettingRefused(
+                name, f"there is no time zone {value!r}.", "Use a name such as Asia/Jakarta."
+            ) from None
         return value
 
     def flag(self, name: str, default: bool) -> bool:
@@ -72,7 +98,10 @@ class Environment:
         if value and file:
             raise SettingRefused(name, f"{name} and {name}_FILE are both set.", "Keep one of them.")
         if file:
-            return _content(f"{name}_FILE", Path(file))
+            content = _content(f"{name}_FILE", Path(file))
+            if not content:
+                raise SettingRefused(f"{name}_FILE", f"{file} is empty.", "Write the secret in it.")
+            return content
         return value or default
 
     def secret(self, name: str, *, generated_in: Path) -> str:
@@ -85,7 +114,7 @@ class Environment:
         value = self.secret(name, generated_in=generated_in)
         found = [word.strip() for word in value.split(",") if word.strip()]
         short = [word for word in found if len(word) < 32]
-        if short:
+        if short or not found:
             raise SettingRefused(
                 name, "a key is shorter than 32 characters.", "Make keys with: openssl rand -hex 32"
             )
@@ -109,19 +138,10 @@ def _content(name: str, file: Path) -> str:
 
 
 def _generated(name: str, file: Path) -> str:
-    """Made with O_EXCL, so that processes which start together agree on one secret."""
+    """Put in place by link(2), which never replaces: processes that start together agree on it."""
     if not file.exists():
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draft = file.with_name(f"{file.name}.{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(secrets.token_hex(32))
-            try:
-                os.link(draft, file)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
+            _make_secret(file)
         except OSError as error:
             raise SettingRefused(
                 name,
@@ -131,36 +151,70 @@ def _generated(name: str, file: Path) -> str:
     return _content(name, file)
 
 
+def _make_secret(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Readable by us alone, under a name that no other process has, in another container neither.
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f"{file.name}.") as draft:
+        draft.write(secrets.token_hex(32))
+        draft.flush()
+        try:
+            os.link(draft.name, file)
+        except FileExistsError:
+            return
+
+
+def _parts_of(name: str, url: str) -> SplitResult:
+    """The parts of an address. A refusal does not repeat it, for it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # judged only when it is asked for
+    except ValueError:
+        raise SettingRefused(
+            name, "it is no address.", "Percent-encode the special characters of its password."
+        ) from None
+    return parts
+
+
 def database_from_url(url: str) -> dict[str, Any]:
     """Django's database settings from sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return _sqlite(parts.path)
+    parts = _parts_of("HAPANEL_DATABASE_URL", url)
+    if parts.scheme == "sqlite" and not parts.netloc and parts.path.strip("/"):
+        return _sqlite(Path(parts.path))
     if parts.scheme in {"postgres", "postgresql"}:
-        options: dict[str, Any] = dict(parse_qsl(parts.query))
-        host = options.pop("host", None) or unquote(parts.hostname or "")
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": unquote(parts.path.lstrip("/")),
-            "USER": unquote(parts.username or ""),
-            "PASSWORD": unquote(parts.password or ""),
-            "HOST": host,
-            "PORT": str(parts.port or ""),
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": options,
-        }
+        return _postgresql(parts)
     raise SettingRefused(
         "HAPANEL_DATABASE_URL",
-        f"the scheme {parts.scheme!r} is not known.",
-        "Use sqlite:///path or postgresql://user:password@host/name.",
+        "it names no database that the panel can use.",
+        "Use sqlite:////path/to/file or postgresql://user:password@host/name.",
     )
 
 
-def _sqlite(path: str) -> dict[str, Any]:
+def _postgresql(parts: SplitResult) -> dict[str, Any]:
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    host = options.pop("host", None) or unquote(parts.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+def _sqlite(file: Path) -> dict[str, Any]:
     # sqlite:///var/x is /var/x; Django creates the file, but not the folder.
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingRefused(
+            "HAPANEL_DATABASE_URL",
+            f"the folder of {file} cannot be made ({error.strerror}).",
+            "Correct the path or its rights.",
+        ) from None
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(file),
@@ -183,8 +237,8 @@ class RedisLocations:
 
 def redis_locations(url: str) -> RedisLocations:
     """From redis://[:password@]host:port/db or unix:///path/to/socket?db=0."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
+    parts = _parts_of("HAPANEL_REDIS_URL", url)
+    if parts.scheme == "unix" and not parts.netloc:
         db = dict(parse_qsl(parts.query)).get("db", "0")
         return RedisLocations(
             client_url=f"unix://{parts.path}?db={db}",
@@ -194,6 +248,6 @@ def redis_locations(url: str) -> RedisLocations:
         return RedisLocations(client_url=url, celery_url=url)
     raise SettingRefused(
         "HAPANEL_REDIS_URL",
-        f"the scheme {parts.scheme!r} is not known.",
+        "it names no Redis that the panel can use.",
         "Use redis://host:6379/0 or unix:///path/to/socket.",
     )

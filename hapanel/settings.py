@@ -16,7 +16,7 @@ from hapanel.environment import Environment, database_from_url, redis_locations
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
 
-VAR_DIR = Path(env.text("HAPANEL_VAR", str(BASE_DIR / "var")))
+VAR_DIR = env.folder("HAPANEL_VAR", BASE_DIR / "var")
 TESTING = "pytest" in sys.modules
 DEBUG = env.flag("HAPANEL_DEBUG", False)
 DEMO = env.flag("HAPANEL_DEMO", False)
@@ -24,6 +24,8 @@ SECRET_KEY = env.secret("HAPANEL_SECRET_KEY", generated_in=VAR_DIR / "secret-key
 # The first key encrypts cluster secrets, all of them decrypt: that is how keys are rotated.
 ENCRYPTION_KEYS = env.secrets("HAPANEL_ENCRYPTION_KEYS", generated_in=VAR_DIR / "encryption-keys")
 ALLOWED_HOSTS = env.words("HAPANEL_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+if not {"127.0.0.1", "*"} & set(ALLOWED_HOSTS):
+    ALLOWED_HOSTS.append("127.0.0.1")  # health checks ask there, whatever people call the panel
 CSRF_TRUSTED_ORIGINS = env.words("HAPANEL_TRUSTED_ORIGINS", [])
 HTTPS = env.flag("HAPANEL_HTTPS", False)
 # Reverse proxies in front of the panel: only then is X-Forwarded-For believed (throttling, audit).
@@ -160,7 +162,7 @@ LANGUAGES = [("en", _("English")), ("id", _("Bahasa Indonesia"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.text("HAPANEL_TIME_ZONE", "Asia/Jakarta" if DEMO else "UTC")
+TIME_ZONE = env.time_zone("HAPANEL_TIME_ZONE", "Asia/Jakarta" if DEMO else "UTC")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -189,7 +191,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["hapanel.rest.parsers.SmallJsonParser"],
     "DEFAULT_SCHEMA_CLASS": "hapanel.rest.schema.ProblemSchema",
     "DEFAULT_THROTTLE_CLASSES": ["hapanel.rest.throttles.PerTokenThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"token": env.text("HAPANEL_API_RATE", "1200/min")},
+    "DEFAULT_THROTTLE_RATES": {"token": env.rate("HAPANEL_API_RATE", "1200/min")},
     "EXCEPTION_HANDLER": "hapanel.rest.problem.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": PROXY_COUNT,
