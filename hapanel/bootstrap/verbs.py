@@ -54,10 +54,10 @@ def supervise(verb: str, words: list[str]) -> int:
 
 def manage(words: list[str]) -> int:
     """Become manage.py, with the demo's settings when the first word is --demo."""
-    settings: dict[str, str] = {}
+    environ = base_environment(ROOT)
     if words[:1] == ["--demo"]:
-        settings, words = _read_demo("environment.json"), words[1:]
-    return _become(_environment(RUNTIME_LOCK), ["manage.py", *words], settings)
+        environ, words = _of_the_demo(environ), words[1:]
+    return _become(_environment(RUNTIME_LOCK), ["manage.py", *words], environ)
 
 
 def ctl(words: list[str]) -> int:
@@ -138,12 +138,21 @@ def _environment(lock: str) -> Path:
     return environment.python
 
 
-def _become(python: Path, words: list[str], settings: dict[str, str] | None = None) -> int:
+def _of_the_demo(environ: dict[str, str]) -> dict[str, str]:
+    """The demo's settings in place of what is set for the real panel, a token at hand apart."""
+    others = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("HAPANEL_") or name == "HAPANEL_TOKEN_SECRET"
+    }
+    return others | _read_demo("environment.json")
+
+
+def _become(python: Path, words: list[str], environ: dict[str, str] | None = None) -> int:
     """Replace this process, so that signals and exit codes need nobody to pass them on."""
     os.chdir(ROOT)
     sys.stdout.flush()
-    environ = {**base_environment(ROOT), **(settings or {})}
-    os.execve(python, [str(python), *words], environ)  # noqa: S606 - no shell is wanted
+    os.execve(python, [str(python), *words], environ or base_environment(ROOT))  # noqa: S606 - no shell is wanted
 
 
 def _read_demo(name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def read_options(root: Path, arguments: list[str]) -> Options:
     demo = verbs.add_parser("demo", help="the panel with a lab cluster, on this machine only")
     up = verbs.add_parser("up", help="the panel on the configured database, without the lab")
     stop = verbs.add_parser("stop", help="end what demo or up started")
-    for verb in (demo, up, stop):
-        verb.add_argument("--var", type=_folder, default=root / "var", help="default: var/")
+    demo.add_argument("--var", type=_folder, default=root / "var", help="default: var/")
+    for verb in (up, stop):
+        verb.add_argument(
+            "--var", type=_folder, default=own_folder(root), help="default: HAPANEL_VAR, or var/"
+        )
     for verb in (demo, up):
         verb.add_argument("--port", type=_port, default=8000, help="0 picks a free one")
         verb.add_argument("--json", action="store_true", help="one JSON line instead of words")
@@ -47,6 +51,16 @@ def read_options(root: Path, arguments: list[str]) -> Options:
         help="postgres starts one for this run; needs the test requirements",
     )
     return Options(**vars(parser.parse_args(arguments)))
+
+
+def own_folder(root: Path) -> Path:
+    """The folder that `up` keeps to unless told otherwise: the one that manage.py uses."""
+    return Path(os.environ.get("HAPANEL_VAR") or root / "var").absolute()
+
+
+def how_to_stop(root: Path, var: Path) -> str:
+    """The command that ends what runs from `var`."""
+    return "./panel stop" if var == own_folder(root) else f"./panel stop --var {var}"
 
 
 def _folder(text: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hapanel import embedded_redis
 from hapanel.supervisor.addresses import ask_readyz, claim_port
-from hapanel.supervisor.options import Options
+from hapanel.supervisor.options import Options, how_to_stop
 from hapanel.supervisor.panel_programs import (
     PanelPrograms,
     base_environment,
@@ -67,7 +67,8 @@ class Up:
     def words(self) -> str:
         """The facts as they are printed for a person."""
         facts = self.facts()
-        return f"HA Panel: {facts['url']}   logs: {facts['var']}/log   end: Ctrl-C or ./panel stop"
+        stop = how_to_stop(self._root, self._options.var)
+        return f"HA Panel: {facts['url']}   logs: {facts['var']}/log   end: Ctrl-C or {stop}"
 
     def as_json(self) -> str:
         """The facts as one line."""

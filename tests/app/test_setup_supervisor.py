@@ -18,6 +18,7 @@ import pytest
 from hapanel.kernel.refusal import Refused
 from hapanel.supervisor.addresses import ask_readyz, claim_net, claim_port
 from hapanel.supervisor.journal import Journal
+from hapanel.supervisor.options import how_to_stop, read_options
 from hapanel.supervisor.program import Program
 from hapanel.supervisor.run_lock import RunLock
 from hapanel.supervisor.running_set import EndRequested, RunningSet
@@ -88,6 +89,7 @@ def test_a_supervisor_killed_with_9_leaves_nothing_behind(tmp_path: Path) -> Non
     code = f"""
 import os, sys
 from pathlib import Path
+from hapanel.supervisor.options import how_to_stop, read_options
 from hapanel.supervisor.program import Program
 from hapanel.supervisor.running_set import RunningSet
 state = Path({str(tmp_path)!r})
@@ -188,6 +190,17 @@ def test_the_lock_of_a_dead_set_holds_nobody(tmp_path: Path) -> None:
 def test_stop_says_so_when_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stop(tmp_path) == 0
     assert "Nothing runs" in capsys.readouterr().out
+
+
+def test_up_and_stop_keep_to_the_folder_that_manage_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAPANEL_VAR", str(tmp_path / "state"))
+    assert read_options(ROOT, ["up"]).var == tmp_path / "state"
+    assert read_options(ROOT, ["stop"]).var == tmp_path / "state"
+    assert read_options(ROOT, ["demo"]).var == ROOT / "var"
+    assert how_to_stop(ROOT, tmp_path / "state") == "./panel stop"
+    assert how_to_stop(ROOT, ROOT / "var") == f"./panel stop --var {ROOT / 'var'}"
 
 
 def test_a_taken_port_is_refused_with_another_one_to_choose() -> None:
