@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import ssl
 import urllib.error
@@ -89,7 +90,7 @@ class WheelSource:
             is_index = source in self._settings.indexes
             try:
                 found = self._fetch_from(source, wheel, is_index=is_index)
-            except (OSError, ValueError) as error:
+            except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
                 self._refuse_untrusted(source, error)
                 reasons.append(f"{_host(source)}: {_reason(error)}")
                 continue
@@ -121,7 +122,7 @@ class WheelSource:
             return
         body, content_type, address = self._read(page)
         if content_type.endswith("json"):
-            for file in json.loads(body)["files"]:
+            for file in _files_of(body):
                 yield file["filename"], urllib.parse.urljoin(address, file["url"])
             return
         parser = _Anchors(address)
@@ -192,6 +193,14 @@ def machine_has_certificates() -> bool:
     if paths.cafile:
         return True
     return bool(paths.capath and any(Path(paths.capath).iterdir()))
+
+
+def _files_of(body: bytes) -> list[dict[str, str]]:
+    """The files of a page in JSON. ValueError when it is none of the Simple API's."""
+    match json.loads(body):
+        case {"files": [*files]}:
+            return files
+    raise ValueError("its page is not one of the Simple API")
 
 
 def _local_path(source: str) -> Path | None:

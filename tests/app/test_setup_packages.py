@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -102,6 +103,29 @@ def test_the_next_index_is_asked_when_the_first_is_away(index: Index) -> None:
     index.pages["/simple/pip/"] = (HTML, f'<a href="/{WHEEL.filename}">pip</a>'.encode())
     index.pages[f"/{WHEEL.filename}"] = ("application/octet-stream", BODY)
     assert source("http://127.0.0.1:9/simple", f"{index.url}/simple").fetch(WHEEL) == BODY
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"message": "sign in first"}', b"not JSON"])
+def test_an_index_that_answers_something_else_is_a_refusal(index: Index, body: bytes) -> None:
+    index.pages["/simple/pip/"] = (JSON, body)
+    with pytest.raises(Refused, match="cannot be used"):
+        source(f"{index.url}/simple").fetch(WHEEL)
+
+
+def test_a_wheel_that_is_cut_off_on_its_way_is_a_refusal(index: Index) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nthe wheel")
+
+        threading.Thread(target=serve, daemon=True).start()
+        where = f"http://127.0.0.1:{server.getsockname()[1]}/{WHEEL.filename}"
+        index.pages["/simple/pip/"] = (HTML, f'<a href="{where}">pip</a>'.encode())
+        with pytest.raises(Refused, match="cannot be used"):
+            source(f"{index.url}/simple").fetch(WHEEL)
 
 
 def test_a_wheel_with_another_hash_is_refused(index: Index) -> None:
