@@ -66,7 +66,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "template_partials",
-    "heroicons",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -195,6 +194,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "hapanel.rest.problem.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": PROXY_COUNT,
+    # What ?version= of the schema may be; it stands in the name of the file.
+    "ALLOWED_VERSIONS": ("1",),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "HA Panel",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
 import threading
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +34,8 @@ from hapanel.kernel.refusal import Refused
 ROOT = Path(__file__).resolve().parents[2]
 BODY = b"the wheel's bytes"
 WHEEL = Wheel("pip", "pip-26.3-py3-none-any.whl", hashlib.sha256(BODY).hexdigest())
+# kombu, redis, Django (passwords, PostgreSQL) and zoneinfo import these when they need them.
+USED_BY_OTHERS = {"packaging", "hiredis", "argon2-cffi", "psycopg", "tzdata"}
 HTML = "text/html"
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -228,6 +233,22 @@ def test_the_development_packages_contain_those_of_the_panel(checkout: Path) -> 
 def test_the_development_lock_file_names_every_line_of_the_other() -> None:
     runtime = set((ROOT / RUNTIME_LOCK).read_text().splitlines())
     assert runtime <= set((ROOT / DEVELOPMENT_LOCK).read_text().splitlines())
+
+
+def test_every_package_that_is_asked_for_is_used() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    places = [ROOT / "hapanel", ROOT / "nodes", ROOT / "vms"]
+    ours = "\n".join(file.read_text() for place in places for file in place.rglob("*.py"))
+    modules: dict[str, set[str]] = {}
+    for module, projects in packages_distributions().items():
+        for project in projects:
+            modules.setdefault(re.sub(r"[-_.]+", "-", project).lower(), set()).add(module)
+    unused = {
+        name
+        for name in (re.split(r"[\[<>=]", each)[0] for each in asked)
+        if not any(re.search(rf"\b{module}\b", ours) for module in modules[name])
+    }
+    assert unused == USED_BY_OTHERS
 
 
 def test_a_changed_lock_file_is_installed_again(checkout: Path) -> None:
