@@ -8,7 +8,9 @@ schemes (file:), passwords in the URL, link-local addresses (cloud metadata), mu
 from __future__ import annotations
 
 import string
-from ipaddress import ip_address
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import inet_aton
 from urllib.parse import SplitResult, urlsplit
 
 from hapanel.kernel.refusal import Refusal, refusal_kind
@@ -73,10 +75,21 @@ def _shape(parts: SplitResult, port: int | None) -> Refusal | None:
     return None
 
 
-def _place(host: str) -> Refusal | None:
-    try:
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a connection would go to, in whatever way it is written."""
+    with suppress(ValueError):
         address = ip_address(host)
-    except ValueError:
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return mapped or address
+    # C libraries also take 2852039166, 0xa9.0xfe.43518 and octal numbers for an address.
+    with suppress(OSError):
+        return IPv4Address(inet_aton(host))
+    return None
+
+
+def _place(host: str) -> Refusal | None:
+    address = _address(host)
+    if address is None:
         return None  # a name
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return URL_ADDRESS(host=host)
