@@ -31,8 +31,14 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def _unknown(name: str, known: list[str]) -> Refusal:
-    shown = name[:60]
+    shown = name[:60].encode("utf-8", "replace").decode()
     return UNKNOWN_FIELD.about(shown, name=shown, known=", ".join(known))
+
+
+def _refuse_halves(text: str) -> None:
+    """JSON can spell half a character, which no answer could repeat and no database keep."""
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise serializers.ValidationError(_("The text has half a character in it."))
 
 
 class Text(serializers.CharField):
@@ -41,8 +47,7 @@ class Text(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError(_("A text is expected."))
-        if any("\ud800" <= char <= "\udfff" for char in data):
-            raise serializers.ValidationError(_("The text has half a character in it."))
+        _refuse_halves(data)
         return str(super().to_internal_value(data))
 
 
@@ -70,6 +75,7 @@ class Choice(serializers.ChoiceField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             raise serializers.ValidationError(_("A text is expected."))
+        _refuse_halves(data)
         return super().to_internal_value(data)
 
 

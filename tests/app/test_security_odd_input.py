@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from hapanel.helpdesk.target import refusal_of_url
 from hapanel.operations.add_cluster import base_url
 from nodes.models import Cluster
 
+METADATA = [
+    "169.254.169.254",
+    "[::ffff:169.254.169.254]",
+    "2852039166",
+    "0xa9fea9fe",
+    "169.254.43518",
+]
 ENDLESS = "9" * 5000  # more digits than Python reads
 
 
@@ -29,3 +37,26 @@ def test_an_address_that_cannot_be_read_is_refused_at_its_field(
     wish = {"name": "x", "addresses": address, "token_id": "a@pve!b", "token_secret": "c"}
     assert as_ada.post("/settings/clusters/add/", wish).status_code == 422
     assert base_url(address) is None
+
+
+@pytest.mark.parametrize("host", [*METADATA, "0", "[::]"])
+def test_an_address_of_no_service_is_refused_however_it_is_written(host: str) -> None:
+    refusal = refusal_of_url(f"http://{host}/")
+    assert refusal is not None
+    assert refusal.code == "service-url-address"
+
+
+@pytest.mark.parametrize(
+    "body", [r'{"mode": "\ud800"}', r'{"\ud800": 1}', r'{"cluster": "\udfff"}']
+)
+def test_half_a_character_is_refused_in_an_answer_that_can_be_sent(
+    as_oda: Client, body: str
+) -> None:
+    answer = as_oda.post("/api/v1/migrations/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_the_name_of_the_schemas_file_is_not_the_callers(client: Client) -> None:
+    answer = client.get("/api/v1/schema/", {"version": "\0"})
+    assert answer["Content-Disposition"].endswith('"HA Panel.json"')
