@@ -1,4 +1,4 @@
-"""The prober's loop with a network and a desk made up here: real seconds, few of them."""
+"""The prober's loop with a network and a desk made up here, in virtual time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hapanel.helpdesk.prober import Prober, Surroundings
 from hapanel.helpdesk.verdict import Condition, Look, Moving, Verdict
 from hapanel.helpdesk.watch import Change, Move, Subject
 from hapanel.ports.probe import Failure, ProbeResult, ProbeTarget
+from tests.pure.lab import virtual_time
+from tests.pure.lab.virtual_time import EPOCH, LoopClock
 
 SIAKAD = 7
+START = datetime.fromtimestamp(EPOCH, UTC)
+CLOCK = LoopClock()
 Script = list[tuple[float, Callable[[], object] | None]]
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -30,12 +30,12 @@ class Network:
     asked: list[datetime] = field(default_factory=list)
 
     async def __call__(self, target: ProbeTarget) -> ProbeResult:
-        sent = now()
+        sent = CLOCK.now()
         self.asked.append(sent)
         if self.refuses:
             return ProbeResult(sent_at=sent, ms=1, failure=Failure.REFUSED)
         await self.resumed.wait()
-        ms = (now() - sent).total_seconds() * 1000 + 2
+        ms = (CLOCK.now() - sent).total_seconds() * 1000 + 2
         return ProbeResult(sent_at=sent, ms=ms, status=200)
 
 
@@ -62,7 +62,7 @@ class MadeUpDesk:
 
 
 def siakad() -> Subject:
-    up = Verdict(Condition.UP, now() - timedelta(hours=1))
+    up = Verdict(Condition.UP, START - timedelta(hours=1))
     target = ProbeTarget(url="http://127.0.108.100:8080/")
     return Subject(pk=SIAKAD, cluster_id=1, vmids=frozenset({100}), target=target, verdict=up)
 
@@ -72,7 +72,7 @@ def play(network: Network, desk: MadeUpDesk, script: Script) -> None:
 
     async def run() -> None:
         stop = asyncio.Event()
-        prober = asyncio.create_task(Prober(network, desk).run(stop))
+        prober = asyncio.create_task(Prober(network, desk, CLOCK).run(stop))
         for seconds, act in script:
             await asyncio.sleep(seconds)
             if act is not None:
@@ -80,7 +80,7 @@ def play(network: Network, desk: MadeUpDesk, script: Script) -> None:
         stop.set()
         await prober
 
-    asyncio.run(run())
+    virtual_time.play(run())
 
 
 def test_an_outage_is_said_within_two_seconds_while_somebody_watches() -> None:
@@ -90,7 +90,7 @@ def test_an_outage_is_said_within_two_seconds_while_somebody_watches() -> None:
 
     def die() -> None:
         network.refuses = True
-        died.append(now())
+        died.append(CLOCK.now())
 
     play(network, desk, [(1.3, die), (2.4, None)])
     [change] = desk.changes
@@ -112,7 +112,7 @@ def test_a_service_nobody_watches_is_left_alone_after_its_first_answer() -> None
 def test_a_migration_s_pause_is_measured_by_its_series() -> None:
     network, subject = Network(), siakad()
     network.resumed.set()
-    move = Move(42, 1, 100, Moving.LIVE, now())
+    move = Move(42, 1, 100, Moving.LIVE, START)
     desk = MadeUpDesk(Surroundings(subjects=(subject,), moves={42: move}))
 
     def end() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 EPOCH = 1_795_000_000.0
 
@@ -34,6 +36,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop began."""
         return self.passed
+
+    def run_in_executor(
+        self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Do it at once: a thread would take real time, and virtual hours would pass meanwhile."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+class LoopClock:
+    """The virtual loop's time as a moment; fulfils hapanel.kernel.clock.Clock."""
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(EPOCH + asyncio.get_running_loop().time(), UTC)
 
 
 def play(story: Coroutine[Any, Any, T]) -> T:
