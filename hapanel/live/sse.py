@@ -12,6 +12,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -107,15 +108,15 @@ class EventStreams:
                 "headers": [
                     (b"content-type", b"text/event-stream; charset=utf-8"),
                     (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
                     (b"x-accel-buffering", b"no"),
                 ],
             }
         )
-        await _send_body(send, greeting)
         sides = [
             asyncio.create_task(_until_disconnected(receive)),
             asyncio.create_task(self._until_refused(headers, subscriber.permissions)),
-            asyncio.create_task(_pump(subscriber, send)),
+            asyncio.create_task(_pump(subscriber, greeting, send)),
         ]
         try:
             await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
@@ -123,7 +124,8 @@ class EventStreams:
             for side in sides:
                 side.cancel()
             await asyncio.gather(*sides, return_exceptions=True)
-        await _send_body(send, b"", more=False)
+        with suppress(TimeoutError):  # whoever takes nothing does not hear of the end either
+            await asyncio.wait_for(_send_body(send, b"", more=False), SEND_SECONDS)
 
     async def _until_refused(self, headers: Headers, granted: frozenset[Permission]) -> None:
         """Returns when the person signed out, was removed, or has another role by now."""
@@ -134,7 +136,8 @@ class EventStreams:
                 return
 
 
-async def _pump(subscriber: Subscriber, send: Send) -> None:
+async def _pump(subscriber: Subscriber, greeting: bytes, send: Send) -> None:
+    await asyncio.wait_for(_send_body(send, greeting), SEND_SECONDS)
     while True:
         try:
             frame = await asyncio.wait_for(subscriber.get(), KEEP_ALIVE_SECONDS)
