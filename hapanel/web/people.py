@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
@@ -66,14 +67,17 @@ def change_person(request: HttpRequest, user_id: int) -> HttpResponse:
         match request.POST.get("do"):
             case "role":
                 form = RoleForm(request.POST)
-                if form.is_valid():
-                    set_role(user, Role(form.cleaned_data["role"]), page_actor(request))
+                if not form.is_valid():
+                    raise BadRequest("no such role")
+                set_role(user, Role(form.cleaned_data["role"]), page_actor(request))
             case "deactivate":
                 deactivate(user, page_actor(request))
             case "activate":
                 activate(user, page_actor(request))
             case "password":
                 return _people_page(request, PersonForm(), _new_password(request, user))
+            case _:
+                raise BadRequest("no such button")
     except Refused as refused:
         for refusal in refused.refusals:
             messages.error(request, f"{refusal.because(gettext)} {refusal.remedy(gettext)}")

@@ -141,3 +141,12 @@ def test_who_follows_the_try_ends_on_the_overview(as_ada: Client, clusterubd: Cl
     assert as_ada.get(f"{path}?follow=1")["Location"] == "/clusters/clusterubd/"
     part = as_ada.get(f"{path}?follow=1", headers={"HX-Request": "true"})
     assert part["HX-Redirect"] == "/clusters/clusterubd/"
+
+
+def test_a_button_or_role_that_does_not_exist_is_not_called_saved(
+    as_ada: Client, hal: User
+) -> None:
+    address = f"/settings/people/{hal.pk}/"
+    assert as_ada.post(address, {"do": "role", "role": "root"}).status_code == 400
+    assert as_ada.post(address, {"do": "promote"}).status_code == 400
+    assert User.objects.get(pk=hal.pk).role == "helpdesk"
