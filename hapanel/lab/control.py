@@ -138,7 +138,7 @@ class Control:
             case "serve":
                 if guest.serves is None:
                     raise Refused(f"guest {guest.vmid} serves nothing")
-                guest.serves.is_enabled = value == "on"
+                guest.serves.is_enabled = _on_off(args, 2)
                 self._lab.world.changed()
             case "unlock":
                 guest.lock = None
@@ -264,9 +264,12 @@ def _first(words: list[str], name: str) -> str:
 
 def _number(word: str, name: str) -> float:
     try:
-        return float(word)
-    except ValueError as fault:
-        raise Refused(f"{name} must be a number, not {word!r}") from fault
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:  # nan is none of these
+        raise Refused(f"{name} must be a number from 0 on, not {word!r}")
+    return number
 
 
 def _on_off(args: list[str], position: int) -> bool:

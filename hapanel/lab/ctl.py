@@ -1,6 +1,7 @@
 """`python -m hapanel.lab ctl`: one action on a running lab. Imports little, so that it is quick."""
 
 import argparse
+import http.client
 import json
 import sys
 import urllib.error
@@ -18,11 +19,19 @@ def main(words: list[str]) -> int:
             print(json.dumps(json.load(answer), indent=2))
         return 0
     except urllib.error.HTTPError as refused:
-        print(json.loads(refused.read())["error"], file=sys.stderr)
+        print(_reason(refused), file=sys.stderr)
         return 2
-    except OSError as fault:
+    except (OSError, http.client.HTTPException, ValueError) as fault:
         print(f"the lab does not answer at {arguments.url}: {fault}", file=sys.stderr)
         return 1
+
+
+def _reason(refused: urllib.error.HTTPError) -> str:
+    """The lab's own words, or the status when somebody else answers there."""
+    try:
+        return str(json.loads(refused.read())["error"])
+    except (ValueError, LookupError, TypeError):
+        return f"{refused.url} answers {refused.code}, but is no lab"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -84,7 +84,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UnknownScenario(ValueError):
-    """No such file; the text lists what there is."""
+    """No such file, or none of a scenario; the text says what there is, or what is wrong."""
 
 
 def load(name: str) -> Scenario:
@@ -93,7 +93,10 @@ def load(name: str) -> Scenario:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
         raise UnknownScenario(f"no scenario {name!r}; there are: {known}")
-    return msgspec.json.decode(path.read_bytes(), type=Scenario)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Scenario)
+    except (OSError, msgspec.MsgspecError) as fault:
+        raise UnknownScenario(f"{path} is no scenario: {fault}") from fault
 
 
 def build(scenario: Scenario, clock: Clock, net: str) -> World:

@@ -89,9 +89,26 @@ def test_an_unknown_scenario_names_those_there_are() -> None:
     assert "clusterubd, clusterubd-qdevice, clusterubd-runs" in run.stderr
 
 
+def test_a_file_that_is_no_scenario_is_refused_with_its_fault(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"cluster": 7}')
+    command = [sys.executable, "-m", "hapanel.lab", "--scenario", str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"{file} is no scenario: Expected `str`, got `int`")
+
+
 @pytest.mark.parametrize(
     "words",
-    [["dance"], ["crash", "nobody"], ["api", "master", "sulk"], ["write", "master", "rs", "1"]],
+    [
+        ["dance"],
+        ["crash", "nobody"],
+        ["api", "master", "sulk"],
+        ["api", "master", "slow", "nan"],
+        ["guest", "100", "downtime", "-1"],
+        ["guest", "100", "serve", "maybe"],
+        ["write", "master", "rs", "1"],
+    ],
 )
 def test_control_refuses_what_it_cannot_do(lab: LabProcess, words: list[str]) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -110,6 +127,14 @@ def test_ctl_says_on_the_command_line_what_control_says(lab: LabProcess) -> None
     assert [run.returncode for run in runs] == [0, 2]
     assert json.loads(runs[0].stdout) == {"ok": True}
     assert runs[1].stderr.startswith("unknown action 'dance'; there are: api, crash")
+
+
+@pytest.mark.parametrize("url", ["nowhere", "http://127.0.0.1:9/"])
+def test_ctl_that_is_sent_to_no_lab_says_so(url: str) -> None:
+    command = [sys.executable, "-m", "hapanel.lab", "ctl", "--url", url, "--token", "t", "status"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"the lab does not answer at {url}: ")
 
 
 def test_the_control_server_wants_its_token(lab: LabProcess) -> None:

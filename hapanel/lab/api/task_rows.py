@@ -9,16 +9,7 @@ SAVED_MARK_AFTER_SECONDS = 10
 
 def cluster_row(task: Task, now: float) -> Row:
     """/cluster/tasks: a running one has no `status`."""
-    row: Row = {
-        "upid": task.upid,
-        "node": task.node,
-        "starttime": task.starttime,
-        "type": task.type,
-        "id": task.id,
-        "user": task.user,
-    }
-    if task.token:
-        row["tokenid"] = task.token
+    row = _who_and_what(task)
     if task.endtime is not None:
         return {**row, "endtime": task.endtime, "status": task.status, "saved": "1"}
     row["pid"] = task.pid
@@ -29,18 +20,7 @@ def cluster_row(task: Task, now: float) -> Row:
 
 def node_row(task: Task) -> Row:
     """/nodes/{node}/tasks: a running one is `RUNNING`."""
-    row: Row = {
-        "upid": task.upid,
-        "node": task.node,
-        "pid": task.pid,
-        "pstart": task.pstart,
-        "starttime": task.starttime,
-        "type": task.type,
-        "id": task.id,
-        "user": task.user,
-    }
-    if task.token:
-        row["tokenid"] = task.token
+    row = _with_process(task)
     if task.endtime is None:
         return {**row, "status": "RUNNING", "saved": "0"}
     return {**row, "endtime": task.endtime, "status": task.status}
@@ -48,18 +28,23 @@ def node_row(task: Task) -> Row:
 
 def status_row(task: Task) -> Row:
     """/nodes/{node}/tasks/{upid}/status: `running` or `stopped` with `exitstatus`."""
+    row = _with_process(task)
+    if task.endtime is None:
+        return {**row, "status": "running"}
+    return {**row, "status": "stopped", "exitstatus": task.status}
+
+
+def _with_process(task: Task) -> Row:
+    return {**_who_and_what(task), "pid": task.pid, "pstart": task.pstart}
+
+
+def _who_and_what(task: Task) -> Row:
     row: Row = {
         "upid": task.upid,
         "node": task.node,
-        "pid": task.pid,
-        "pstart": task.pstart,
         "starttime": task.starttime,
         "type": task.type,
         "id": task.id,
         "user": task.user,
     }
-    if task.token:
-        row["tokenid"] = task.token
-    if task.endtime is None:
-        return {**row, "status": "running"}
-    return {**row, "status": "stopped", "exitstatus": task.status}
+    return {**row, "tokenid": task.token} if task.token else row
