@@ -117,7 +117,8 @@ class Child:
 
 
 class _Attached:
-    """Runs in the new process before its program: die with the supervisor, hear all signals.
+    """Runs in the new process before its program: die with the supervisor, hear all signals, and
+    write files that only their owner may read (the database is one).
 
     A supervisor that is killed with -9 cannot end anybody, so the kernel does it. Should it have
     died between fork and prctl, nobody would send that signal any more: hence the second look.
@@ -132,3 +133,4 @@ class _Attached:
         if os.getppid() != self._supervisor:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.umask(0o077)

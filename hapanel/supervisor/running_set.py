@@ -51,7 +51,7 @@ class RunningSet:
         self._former_mask: set[int | signal.Signals] = set()
 
     def __enter__(self) -> RunningSet:
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._former_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         return self
 
