@@ -11,7 +11,7 @@ from hapanel.observe.events import Happening
 from nodes.models import Cluster, Event
 
 # From here on one hint with an empty key says "many": nobody fetches so many parts one by one.
-MANY = 100
+MANY = 50
 
 
 @dataclass
