@@ -58,17 +58,17 @@ def create_person(username: str, password: str, role: Role | None, by: Actor) ->
 
 def set_role(user: User, role: Role | None, by: Actor) -> None:
     """Another role. Refused when it would leave nobody who can administer."""
-    if role is not Role.ADMINISTRATOR:
-        _keep_an_administrator(user)
     with transaction.atomic():
+        if role is not Role.ADMINISTRATOR:
+            _keep_an_administrator(user)
         give_role(user, role)
         record(action="role_given", subject=user.username, role=_word(role), **by.as_columns())
 
 
 def deactivate(user: User, by: Actor) -> None:
     """The account stays in the records, but neither password nor token opens anything any more."""
-    _keep_an_administrator(user)
     with transaction.atomic():
+        _keep_an_administrator(user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.is_active = False
         record(action="user_deactivated", subject=user.username, **by.as_columns())
@@ -118,7 +118,11 @@ def _check_password(user: User, password: str) -> None:
 
 
 def _keep_an_administrator(user: User) -> None:
-    others = User.objects.filter(is_active=True).exclude(pk=user.pk)
+    """Two administrators who take each other's role at once must not both succeed: rows are locked
+    until the end of the transaction, and the second looks at what the first has left."""
+    active = User.objects.select_for_update().filter(is_active=True).order_by("pk")
+    people = list(active.prefetch_related("groups"))
+    others = [person for person in people if person.pk != user.pk]
     if user.role is Role.ADMINISTRATOR and not any(
         other.role is Role.ADMINISTRATOR for other in others
     ):

@@ -47,12 +47,15 @@ def record(
     outcome: str = "",
     **detail: Any,
 ) -> Entry:
-    """Write one entry and hint at it. `detail` must be plain values and must not hold a secret."""
+    """Write one entry and hint at it. `detail` must be plain values and must not hold a secret.
+
+    Names that are longer than their column are cut: PostgreSQL would refuse the entry for them.
+    """
     entry = Entry.objects.create(
-        actor=actor,
+        actor=actor[:150],
         action=action,
         cluster=cluster,
-        subject=subject,
+        subject=subject[:200],
         address=address,
         via=via,
         operation_id=operation_id,

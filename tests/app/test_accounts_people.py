@@ -17,7 +17,7 @@ from hapanel.accounts.models import ApiToken, User
 from hapanel.accounts.roles import give_role, make_groups
 from hapanel.accounts.vault import VaultLocked, is_sealed_by_first_key, seal, unseal
 from hapanel.audit.actor import Actor
-from hapanel.audit.models import Entry
+from hapanel.audit.models import Entry, record
 from hapanel.kernel.refusal import Refused
 from nodes.models import Cluster
 
@@ -76,6 +76,22 @@ def test_the_last_administrator_stays(ada: User, oda: User) -> None:
     assert not User.objects.get(pk=ada.pk).is_active
     people.activate(ada, ADA)
     assert User.objects.get(pk=ada.pk).is_active
+
+
+def test_who_remains_costs_the_same_however_many_people_there_are(
+    ada: User, oda: User, django_assert_max_num_queries: Any
+) -> None:
+    people.set_role(oda, Role.ADMINISTRATOR, ADA)
+    for number in range(5):
+        people.create_person(f"student{number}", GOOD, Role.OPERATOR, ADA)
+    with django_assert_max_num_queries(8):
+        people.deactivate(oda, ADA)
+
+
+def test_a_long_name_costs_no_entry_of_the_log(oda: User) -> None:
+    record("a" * 200, "token_revoked", subject="b" * 300)
+    entry = Entry.objects.get(action="token_revoked")
+    assert (len(entry.actor), len(entry.subject)) == (150, 200)
 
 
 def test_a_superuser_who_gets_another_role_is_none_any_more(ada: User) -> None:
