@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from hapanel.accounts.vault import VaultLocked, is_sealed_by_first_key, unseal
-from hapanel.commands.findings import Finding, Findings, fail, ok, warn
+from hapanel.commands.findings import Finding, Findings, Verdict, fail, ok, warn
 from hapanel.commands.own_machine import OwnMachine
 from hapanel.kernel.refusal import gettext_noop
 from hapanel.operations.privileges import NEEDS
@@ -63,7 +63,7 @@ def examine(cluster: Cluster, machine: OwnMachine) -> Findings:
     secret = _secret(name, cluster)
     if secret is not None:
         yield secret
-        if secret.verdict == "fail":
+        if secret.verdict is Verdict.FAIL:
             return
     try:
         with gateway_of(cluster) as gateway:

@@ -123,7 +123,9 @@ def _carried_out(operation: Operation) -> Operation:
 
 
 def _ended_badly(operation: Operation) -> CommandError:
-    refusal = Refusal.from_record(operation.outcome or {})
+    if not operation.outcome:  # cancelled by somebody; the timeline has named her
+        return CommandError(str(State(operation.state).label))
+    refusal = Refusal.from_record(operation.outcome)
     text = f"{refusal.because(gettext)} {refusal.remedy(gettext)} ({refusal.code})"
     if refusal.code == NOT_CONFIRMED.code:
         again = f"--fingerprint {refusal.params['seen']}"

@@ -69,7 +69,9 @@ async def _lead(hold: Hold, stop: asyncio.Event) -> None:
             await _note()
     finally:
         ended.set()
-        await asyncio.gather(prober, return_exceptions=True)
+        [broken] = await asyncio.gather(prober, return_exceptions=True)
+        if broken is not None:
+            logger.error("the prober broke off and begins anew", exc_info=broken)
         await asyncio.to_thread(give_back, hold)
 
 
