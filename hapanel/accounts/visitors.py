@@ -41,7 +41,7 @@ def _session(cookies: str) -> Person | None:
         morsel = SimpleCookie(cookies).get(settings.SESSION_COOKIE_NAME)
     except CookieError:
         return None
-    if morsel is None:
+    if morsel is None or "\0" in morsel.value:
         return None
     # get_user also compares the password's hash: a changed password ends old sessions.
     request = HttpRequest()

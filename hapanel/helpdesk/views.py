@@ -151,6 +151,7 @@ def _cluster_of(form: ServiceForm) -> Cluster | None:
 def _choices(cluster: Cluster | None, chosen: list[int], text: str) -> dict[str, object]:
     """The chosen guests first, then those that match."""
     guests = Guest.objects.filter(cluster=cluster, gone_at=None, template=False)
+    text = text.replace("\0", "")
     picked = list(guests.filter(vmid__in=chosen))
     others = list(_matching(guests.exclude(vmid__in=chosen), text.strip())[: GUESTS_SHOWN + 1])
     return {
