@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-NODE_NAME = re.compile(r"^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$")
 CLUSTER_NAME = re.compile(r"^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$")
 MIN_VMID, MAX_VMID = 100, 999_999_999
 
@@ -49,7 +48,7 @@ class Upid:
     @classmethod
     def parse(cls, text: str) -> Upid:
         """Read `UPID:node:pid:pstart:starttime:type:id:user:`; ValueError when it is none."""
-        match = _UPID.match(text)
+        match = _UPID.fullmatch(text)
         if match is None:
             raise ValueError(f"not a UPID: {text[:120]!r}")
         started = datetime.fromtimestamp(int(match["start"], 16), UTC)

@@ -1,11 +1,11 @@
-"""How often one token may call: generous for people, a stop for a script that runs wild."""
+"""How often one person's programs may call: generous, and a stop for a script that runs wild."""
 
 from __future__ import annotations
 
 from rest_framework.throttling import UserRateThrottle
 
 
-class PerTokenThrottle(UserRateThrottle):
-    """Counted per user; anonymous callers are counted by address."""
+class PerPersonThrottle(UserRateThrottle):
+    """All tokens of a person count together; callers who say no name are counted by address."""
 
-    scope = "token"
+    scope = "person"

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from hapanel.accounts.models import ApiToken, User
-from hapanel.rest.throttles import PerTokenThrottle
+from hapanel.rest.throttles import PerPersonThrottle
 from nodes.models import Cluster
 from vms.api import GuestViewSet
 
@@ -116,7 +116,7 @@ def test_wrong_method_type_and_accept_are_problems(as_ada: Client, clusterubd: C
 
 
 def test_too_many_calls_are_slowed_down(as_oda: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PerTokenThrottle, "THROTTLE_RATES", {"token": "2/min"})
+    monkeypatch.setattr(PerPersonThrottle, "THROTTLE_RATES", {"person": "2/min"})
     assert [as_oda.get(VMS).status_code for _ in range(2)] == [200, 200]
     answer = as_oda.get(VMS)
     assert is_problem(answer, 429, "throttled")

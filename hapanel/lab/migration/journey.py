@@ -36,7 +36,6 @@ class Order:
     by_ha: bool = False
     limit_kib: int = 0
     with_local_disks: bool = False
-    shutdown_timeout: int = 180
 
 
 class Journey:
