@@ -24,6 +24,11 @@ SHUTDOWN = 15.0
 SENT_AGAIN = 1.15
 HA_ROUNDS = 20.0
 
+FROM_LAST_MOVE = refusal_kind(
+    "forecast-from-last-move",
+    _("The last move of this guest between these nodes took as long."),
+    _("The real time depends on the load of the guest and the network."),
+)
 FROM_THIS_GUEST = refusal_kind(
     "forecast-from-this-guest",
     _("The last %(count)s moves of this guest between these nodes took about as long."),
@@ -81,7 +86,8 @@ def forecast(
     downtime = round(median(downtimes)) if downtimes else None
     if own:
         seconds = median(move.seconds for move in own)
-        return Forecast(seconds, FROM_THIS_GUEST(count=len(own)), downtime)
+        because = FROM_THIS_GUEST(count=len(own)) if len(own) > 1 else FROM_LAST_MOVE()
+        return Forecast(seconds, because, downtime)
     fixed = OVERHEAD[mode] + (HA_ROUNDS if is_under_ha else 0.0)
     if mode is MigrationMode.RESTART:
         fixed += SHUTDOWN

@@ -85,6 +85,13 @@ _LRM: dict[str, tuple[str, Promise]] = {
     "maintenance": ("maint", _("maintenance")),
     "restart": ("busy", _("restarting")),
 }
+# The row "fencing" of /cluster/ha/status/current since PVE 9.2; disarmed, nothing is recovered.
+_FENCING: dict[str, tuple[str, Promise]] = {
+    "armed": ("ok", _("armed")),
+    "standby": ("off", _("on standby")),
+    "disarming": ("busy", _("being disarmed")),
+    "disarmed": ("warn", _("disarmed: nothing is recovered")),
+}
 _SERVICE: dict[str, tuple[str, Promise]] = {
     "up": ("ok", _("up")),
     "degraded": ("warn", _("slow")),
@@ -123,6 +130,11 @@ def guest_shown(guest: GuestFacts, *, stale: bool = False, moving: bool = False)
     return _look_up(_GUEST, guest.status)
 
 
+def status_shown(status: str) -> Shown:
+    """How Proxmox's own word for a guest is shown, without anything around it."""
+    return _look_up(_GUEST, status)
+
+
 def operation_shown(state: str, *, blind: bool = False) -> Shown:
     """How an operation's state is shown. `blind`: its cluster does not answer right now."""
     if blind and state == "running":
@@ -147,6 +159,11 @@ def lrm_shown(state: str, *, dead: bool = False, stale: bool = False) -> Shown:
     if stale:
         return Shown("unknown", pgettext("a node or guest", "not seen"))
     return Shown("danger", gettext("does not answer")) if dead else _look_up(_LRM, state)
+
+
+def ha_service_shown(state: str) -> Shown:
+    """How the HA manager is shown, and whether it may fence."""
+    return _look_up({**_LRM, **_FENCING}, state)
 
 
 def service_shown(state: str) -> Shown:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from django.utils.formats import number_format
+import re
+
+from django.utils.formats import get_format, number_format
 from django.utils.translation import pgettext
 
 from hapanel.kernel.units import format_duration
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+# A size with one decimal, as hapanel.kernel.units.format_bytes writes it.
+SIZE = re.compile(r"(?<=\d)\.(?=\d [KMGTP]iB\b)")
 NOTHING = "–"  # noqa: RUF001 - a dash stands for "not told"; zero would be a statement
 
 
@@ -23,6 +27,11 @@ def bytes_text(size: float | None) -> str:
     digits = 0 if unit == UNITS[0] or value >= 100 else 1
     # number_format cuts digits off, so round before.
     return f"{number_format(round(value, digits), digits)} {unit}"
+
+
+def with_local_decimals(sentence: str) -> str:
+    """The reader's decimal sign in the sizes of a sentence: pure rooms write `8.0 GiB` only."""
+    return SIZE.sub(str(get_format("DECIMAL_SEPARATOR")), sentence)
 
 
 def rate_text(bytes_per_second: float | None) -> str:
@@ -42,7 +51,7 @@ def milliseconds_text(milliseconds: float | None) -> str:
     if milliseconds < 1000:
         return f"{round(milliseconds)} ms"
     if milliseconds < 60_000:
-        return f"{number_format(round(milliseconds / 1000, 1), 1)} s"
+        return f"{number_format(round(milliseconds / 1000, 1), 1)} {unit_names()[0]}"
     return format_duration(milliseconds / 1000)
 
 

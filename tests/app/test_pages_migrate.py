@@ -36,7 +36,7 @@ def test_the_dialog_names_the_target_its_reasons_and_a_forecast(
 ) -> None:
     text = as_oda.get(PATH, headers=HTMX).content.decode()
     assert 'value="slave"' in text
-    assert "of memory left then" in text
+    assert "stay free there" in text
     assert "Forecast" in text
     assert "Migrate to slave" in text
     assert "<html" not in text

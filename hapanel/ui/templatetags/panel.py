@@ -90,7 +90,9 @@ def gutter(name: str, word: str) -> SafeString:
 def _stateful(css_class: str, name: str, word: str) -> SafeString:
     # "was:" is shown by the style sheet as soon as the part around it is stale. What was not known
     # then is not known now either.
-    was = "" if name == "unknown" else f'<span class="was">{escape(gettext("was:"))} </span>'
+    # The word stands on a line of its own: xgettext does not look into f-strings.
+    word_was = escape(gettext("was:"))
+    was = "" if name == "unknown" else f'<span class="was">{word_was} </span>'
     return mark_safe(  # noqa: S308
         f'<span class="{css_class}" data-state="{name}">{mark(name)}'
         f"<span>{was}{conditional_escape(word)}</span></span>"
@@ -203,13 +205,13 @@ def is_stale(moment: datetime | None) -> bool:
 @register.filter
 def because(refusal: Refusal) -> str:
     """What hinders, in the reader's language."""
-    return refusal.because(gettext)
+    return words.with_local_decimals(refusal.because(gettext))
 
 
 @register.filter
 def remedy(refusal: Refusal) -> str:
     """What to do about it, in the reader's language."""
-    return refusal.remedy(gettext)
+    return words.with_local_decimals(refusal.remedy(gettext))
 
 
 @register.filter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,9 @@ from hapanel.ui.templatetags.panel import mark
 from hapanel.ui.templatetags.panel import state as state_html
 
 register = template.Library()
+
+# How long after a migration's end the prober may still tell what its clients missed, generously.
+COUNTED_FOR = timedelta(seconds=15)
 
 _DRAWN = {"state": state_html, "badge": badge_html, "gutter": gutter_html}
 
@@ -111,10 +114,22 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return words.NOTHING
     local = timezone.localtime(moment)
-    clock = time_format(local, pgettext("time of day", "H:i:s"))
     if local.date() == timezone.localtime().date():
-        return clock
-    return f"{date_format(local, 'j M Y')}, {clock}"
+        return clock(moment)
+    return f"{date_format(local, 'j M Y')}, {clock(moment)}"
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """The time of day as the reader's country writes it."""
+    return time_format(timezone.localtime(moment), pgettext("time of day", "H:i:s"))
+
+
+@register.simple_tag
+def is_counting(operation: Any) -> bool:
+    """Whether the clients' figure of a migration may still come: probes look on for a while."""
+    ended = operation.ended_at if operation.client_downtime_ms is None else None
+    return ended is not None and bool(timezone.now() - ended < COUNTED_FOR)
 
 
 @register.simple_tag
@@ -251,6 +266,18 @@ def refusal_of(operation: Any) -> Refusal | None:
 def guest_word(guest: Any, stale: bool = False, moving: bool = False) -> str:
     """The word for a guest's state, without its shape."""
     return states.guest_shown(guest, stale=stale, moving=moving).word
+
+
+@register.simple_tag
+def status_word(status: str) -> str:
+    """The word for what Proxmox calls a guest's status, such as `running`."""
+    return states.status_shown(status).word
+
+
+@register.simple_tag
+def ha_service_word(state: str) -> str:
+    """The word for the state of the HA manager, or of its fencing."""
+    return states.ha_service_shown(state).word
 
 
 @register.simple_tag
