@@ -18,6 +18,18 @@ def facts() -> Path:
     return machine.FACTS
 
 
+ORDER = ("pure", "app", "contract", "test_on_postgresql.py", "journeys")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is quick and exact first; journeys last: their browser keeps an event loop running."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, name in enumerate(ORDER) if name in item.path.parts), 0)
+
+    items.sort(key=place)
+
+
 def pytest_report_header() -> list[str]:
     """Says once which database and whether the recorded facts are used."""
     there = "there" if machine.FACTS.is_dir() else "absent: tests that need them are skipped"
