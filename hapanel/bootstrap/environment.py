@@ -115,7 +115,10 @@ class Environment:
             return False
 
     def _make(self) -> None:
+        """A new, empty .venv. A link is dropped and not followed: its target is somebody else's."""
         try:
+            if self.folder.is_symlink():
+                self.folder.unlink()
             venv.EnvBuilder(clear=True, symlinks=True, with_pip=False).create(self.folder)
         except (OSError, subprocess.SubprocessError) as error:
             raise Refused(NO_VENV(reason=error)) from error

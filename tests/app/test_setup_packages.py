@@ -270,6 +270,18 @@ def test_a_checkout_that_was_moved_is_set_up_again(checkout: Path, tmp_path: Pat
     assert environment.installs == 1
 
 
+def test_a_linked_environment_is_not_emptied(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    (others / "bin").mkdir(parents=True)
+    (others / "bin" / "python").touch()
+    environment = Environment(tmp_path)
+    environment.folder.symlink_to(others)
+    environment._make()
+    assert (others / "bin" / "python").exists()
+    assert not environment.folder.is_symlink()
+    assert environment.python.exists()
+
+
 def test_a_full_disk_is_refused_before_anything_is_written(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
