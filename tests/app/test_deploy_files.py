@@ -138,3 +138,4 @@ def test_nginx_passes_the_event_stream_on_at_once() -> None:
     assert "proxy_buffering off;" in location[1]
     assert "proxy_read_timeout 1h;" in location[1]
     assert "X-Forwarded-For $remote_addr;" in text
+    assert "https://$server_name$request_uri" in text, "a caller's Host decides no redirect"
