@@ -49,11 +49,17 @@ function refresh(element, onlyFigures = false) {
     part.timer = 0;
     const current = document.getElementById(element.id);
     if (!current) return;
-    part.busy = true;
     part.last = Date.now();
     window.htmx.trigger(current, "refresh");
+    // htmx binds what it swapped in some milliseconds later; until then it does not hear.
+    if (!part.busy) refresh(current, onlyFigures);
   }, due - Date.now());
 }
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = parts.get(event.detail.requestConfig.elt.id);
+  if (part) part.busy = true;
+});
 
 function refreshAll() { liveParts().forEach((element) => refresh(element)); }
 
