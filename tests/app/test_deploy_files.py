@@ -126,6 +126,16 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     assert "hapanel" not in checked.stderr
 
 
+def test_a_database_that_is_away_at_boot_stops_no_unit_for_good() -> None:
+    for unit in UNITS.glob("*.service"):
+        text = unit.read_text()
+        assert "\nRequires=" not in text, unit.name
+        assert "\nStartLimitIntervalSec=0\n" in text, unit.name
+        assert re.search(r"^Restart=(always|on-failure)$", text, re.MULTILINE), unit.name
+        if unit.name != "hapanel-migrate.service":
+            assert "manage.py migrate --check\nExecStart=" in text, unit.name
+
+
 def test_the_target_wants_every_unit() -> None:
     target = (UNITS / "hapanel.target").read_text()
     assert all(unit.name in target for unit in UNITS.glob("*.service"))
