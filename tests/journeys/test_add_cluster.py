@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.contract.lab_process import LabProcess, running
 from tests.journeys.conftest import SignIn
-from tests.journeys.demo_set import DemoSet
+from tests.journeys.demo_set import DemoSet, eventually
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,36 @@ def test_ada_compares_the_fingerprint_and_ends_on_the_overview(
     watched.goto("/clusters/campus/guests/100/migrate/")
     expect(watched.locator("#migrate-go")).to_have_attribute("aria-disabled", "true")
     expect(watched.locator("main")).to_contain_text("watch")
+
+
+def test_a_script_adds_it_with_a_token_that_may_operate(demo: DemoSet, foreign: LabProcess) -> None:
+    ready = foreign.ready
+    body = {
+        "name": "campus",
+        "addresses": [ready["nodes"][0]["url"]],
+        "token_id": ready["token_id"],
+        "token_secret": ready["token_secret"],
+    }
+    unconfirmed = _ended(demo, *demo.call("POST", "clusters/", who="ada", body=body))
+    assert unconfirmed["state"] == "failed"
+    printed = re.search("([0-9A-F]{2}:){31}[0-9A-F]{2}", unconfirmed["because"])
+    assert printed
+    body["fingerprint"] = printed[0]
+    assert _ended(demo, *demo.call("POST", "clusters/", who="ada", body=body))["state"] == (
+        "succeeded"
+    )
+    added = demo.get("clusters/campus/")
+    assert (added["mode"], added["missing_privileges"]) == ("operate", [])
+    assert demo.call("POST", "clusters/", who="oda", body=body)[0] == 403
+    assert demo.call("DELETE", "clusters/campus/", who="ada")[0] == 204
+
+
+def _ended(demo: DemoSet, status: int, operation: dict[str, Any]) -> dict[str, Any]:
+    """The accepted operation once it is over."""
+    assert status == 202, operation
+
+    def over() -> dict[str, Any] | None:
+        seen = demo.get(f"operations/{operation['id']}/", who="ada")
+        return seen if seen["ended_at"] else None
+
+    return eventually(over, 30)
