@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers, status
@@ -131,10 +132,15 @@ class ServiceViewSet(ReadRows, GenericViewSet[Service]):
     filterset_class = ServiceFilter
 
     def represent(self, rows: Sequence[Service], *, many: bool) -> Any:
-        """The rows with what the probes say of them, in the order of the page."""
+        """The rows with what the probes say of them, in the order of the page.
+
+        Raises Http404 for the only one when it was removed meanwhile; a list goes on without it.
+        """
         wanted = [row.pk for row in rows]
         by_pk = {now.pk: now for now in services_now(Service.objects.filter(pk__in=wanted))}
         found = [by_pk[pk] for pk in wanted if pk in by_pk]
+        if not many and not found:
+            raise Http404
         return ServiceSerializer(found if many else found[0], many=many).data
 
     @extend_schema(

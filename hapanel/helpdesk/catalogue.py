@@ -71,6 +71,7 @@ def refusals_of(wish: ServiceWish, present: Service | None = None) -> tuple[Refu
 
 def create_service(wish: ServiceWish, actor: Actor) -> Service:
     """Record a new service; the prober finds it within a second. Raises Refused."""
+    _judge(wish)
     return _save(Service(), wish, actor, "service_added")
 
 
@@ -79,11 +80,16 @@ def change_service(service: Service, wish: ServiceWish, actor: Actor) -> Service
 
     The cluster of a service stays what it is: its history belongs to the cluster's guests.
     """
-    if (service.url, service.verify_tls) != (wish.url, wish.verify_tls):
-        service.state, service.since, service.reason = ServiceState.UNKNOWN, timezone.now(), ""
+    _judge(wish, service)
+    is_asked_elsewhere = (service.url, service.verify_tls) != (wish.url, wish.verify_tls)
+    with transaction.atomic():
+        if is_asked_elsewhere:
+            service.state, service.since, service.reason = ServiceState.UNKNOWN, timezone.now(), ""
+            service.outages.filter(ended_at=None).update(ended_at=service.since)
+        _save(service, wish, actor, "service_changed")
+    if is_asked_elsewhere:
         recent.forget(service.pk)
-        service.outages.filter(ended_at=None).update(ended_at=service.since)
-    return _save(service, wish, actor, "service_changed")
+    return service
 
 
 def remove_service(service: Service, actor: Actor) -> None:
@@ -95,9 +101,13 @@ def remove_service(service: Service, actor: Actor) -> None:
     recent.forget(pk)
 
 
-def _save(service: Service, wish: ServiceWish, actor: Actor, action: str) -> Service:
-    if refusals := refusals_of(wish, service if service.pk else None):
+def _judge(wish: ServiceWish, present: Service | None = None) -> None:
+    """Raises Refused before anything is touched: a refused change must not end an outage."""
+    if refusals := refusals_of(wish, present):
         raise Refused(*refusals)
+
+
+def _save(service: Service, wish: ServiceWish, actor: Actor, action: str) -> Service:
     service.cluster = wish.cluster
     service.name, service.name_id = wish.name.strip(), wish.name_id.strip()
     service.url, service.verify_tls = wish.url, wish.verify_tls

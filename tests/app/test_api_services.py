@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from hapanel.audit.actor import Actor
 from hapanel.audit.models import Entry
-from hapanel.helpdesk import recent
+from hapanel.helpdesk import catalogue, recent
+from hapanel.helpdesk.catalogue import ServiceWish, change_service
 from hapanel.helpdesk.models import Service, ServiceState
 from hapanel.helpdesk.verdict import Look
+from hapanel.kernel.refusal import Refused
 from nodes.models import Cluster
 
 URL = "/api/v1/services/"
@@ -94,6 +98,50 @@ def test_a_service_that_cannot_be_is_refused(
 
 def test_a_name_is_taken_once(as_oda: Client, siakad: Service) -> None:
     assert post(as_oda, SIAKAD).status_code == 409
+
+
+def test_a_refused_change_ends_no_outage(as_oda: Client, siakad: Service) -> None:
+    began = timezone.now() - timedelta(minutes=3)
+    Service.objects.update(state=ServiceState.DOWN, since=began, reason="timeout")
+    siakad.outages.create(began_at=began)
+    recent.note({siakad.pk: Look(sent_at=timezone.now(), ms=12.0, status=500)})
+    change = {"url": "http://127.0.107.100:9090/", "vmids": [999]}
+    answer = as_oda.patch(f"{URL}{siakad.pk}/", change, content_type="application/json")
+    assert answer.status_code == 422
+    siakad.refresh_from_db()
+    assert (siakad.state, siakad.since, siakad.reason) == (ServiceState.DOWN, began, "timeout")
+    assert siakad.outages.get().ended_at is None
+    assert siakad.pk in recent.last_probes()
+
+
+def test_a_service_that_is_asked_elsewhere_starts_anew(as_oda: Client, siakad: Service) -> None:
+    siakad.outages.create(began_at=timezone.now())
+    recent.note({siakad.pk: Look(sent_at=timezone.now(), ms=12.0, status=500)})
+    change = {"url": "http://127.0.107.100:9090/"}
+    answer = as_oda.patch(f"{URL}{siakad.pk}/", change, content_type="application/json")
+    assert (answer.status_code, answer.json()["state"]) == (200, "unknown")
+    assert siakad.outages.get().ended_at is not None
+    assert siakad.pk not in recent.last_probes()
+
+
+def test_a_name_that_is_taken_meanwhile_ends_no_outage(
+    siakad: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Service.objects.create(cluster=siakad.cluster, name="SIMPEG", url="http://127.0.107.101/")
+    siakad.outages.create(began_at=timezone.now())
+    monkeypatch.setattr(catalogue, "_name_refusal", lambda _wish, _present: None)
+    wish = ServiceWish(siakad.cluster, "SIMPEG", "http://127.0.107.102/")
+    with pytest.raises(Refused):
+        change_service(siakad, wish, Actor("oda", "api", ""))
+    assert siakad.outages.get().ended_at is None
+
+
+def test_a_service_that_is_removed_while_it_is_read_is_not_found(
+    as_hal: Client, siakad: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hapanel.api.services.services_now", lambda _services: [])
+    assert as_hal.get(f"{URL}{siakad.pk}/").status_code == 404
+    assert as_hal.get(URL).json()["results"] == []
 
 
 def test_hal_changes_nothing(as_hal: Client, siakad: Service) -> None:
