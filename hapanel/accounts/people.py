@@ -6,7 +6,7 @@ import secrets
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from hapanel.access import Role
 from hapanel.accounts.models import User
@@ -49,10 +49,15 @@ def create_person(username: str, password: str, role: Role | None, by: Actor) ->
     _check_name(user)
     _check_password(user, password)
     user.set_password(password)
-    with transaction.atomic():
-        user.save()
-        give_role(user, role)
-        record(action="user_created", subject=user.username, role=_word(role), **by.as_columns())
+    try:
+        with transaction.atomic():
+            user.save()
+            give_role(user, role)
+            role_word = _word(role)
+            record(action="user_created", subject=user.username, role=role_word, **by.as_columns())
+    except IntegrityError:
+        # Somebody else took the name between judging and recording.
+        raise Refused(NAME_TAKEN(name=user.username)) from None
     return user
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -43,11 +44,16 @@ def issue_token(
         raise Refused(TOKEN_NAME_MISSING())
     if user.api_tokens.filter(name=name).exists():
         raise Refused(TOKEN_NAME_TAKEN(name=name))
-    token, secret = ApiToken.issue(user, name)
-    if expires_at is not None:
-        token.expires_at = expires_at
-        token.save(update_fields=["expires_at"])
-    record(action="token_issued", subject=f"{user.username}: {name}", **by.as_columns())
+    try:
+        with transaction.atomic():
+            token, secret = ApiToken.issue(user, name)
+            if expires_at is not None:
+                token.expires_at = expires_at
+                token.save(update_fields=["expires_at"])
+            record(action="token_issued", subject=f"{user.username}: {name}", **by.as_columns())
+    except IntegrityError:
+        # The same person made one of that name between judging and recording.
+        raise Refused(TOKEN_NAME_TAKEN(name=name)) from None
     return token, secret
 
 

@@ -56,6 +56,16 @@ def test_a_person_who_cannot_be_is_refused(oda: User, name: str, password: str, 
     assert not Entry.objects.filter(action="user_created").exists()
 
 
+def test_a_name_that_is_taken_while_it_is_judged_is_refused(
+    oda: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "_check_name", lambda _user: None)
+    with pytest.raises(Refused) as refused:
+        people.create_person("oda", GOOD, Role.OPERATOR, ADA)
+    assert codes(refused) == ["user-name-taken"]
+    assert not Entry.objects.filter(action="user_created").exists()
+
+
 def test_a_role_is_exactly_one(ada: User, oda: User) -> None:
     people.set_role(oda, Role.ADMINISTRATOR, ADA)
     people.set_role(oda, Role.HELP_DESK, ADA)
@@ -126,6 +136,22 @@ def test_a_token_is_shown_once_and_can_be_taken_back(oda: User) -> None:
     assert tokens.token_of(secret) is None
     actions = Entry.objects.order_by("pk").values_list("action", flat=True)
     assert list(actions) == ["token_issued", "token_revoked"]
+
+
+def test_a_token_that_is_made_twice_at_once_is_refused_once(
+    oda: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = ApiToken.issue
+
+    def while_another_is_made(user: User, name: str) -> Any:
+        issue(user, name)
+        return issue(user, name)
+
+    monkeypatch.setattr(ApiToken, "issue", while_another_is_made)
+    with pytest.raises(Refused) as refused:
+        tokens.issue_token(oda, "nightly", ADA)
+    assert codes(refused) == ["token-name-taken"]
+    assert not Entry.objects.filter(action="token_issued").exists()
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65])
