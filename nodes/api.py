@@ -57,7 +57,9 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
     quorate = serializers.SerializerMethodField(help_text="null: not known now")
     total_votes = serializers.SerializerMethodField(help_text="votes present; null: not known now")
     qdevice = serializers.SerializerMethodField(help_text="null: none, or not known now")
-    nodes_online = serializers.SerializerMethodField(help_text="null: not known now")
+    nodes_online = serializers.SerializerMethodField(
+        help_text="with those in maintenance; null: not known now"
+    )
     nodes_total = serializers.SerializerMethodField()
     reachable = serializers.BooleanField(source="is_reachable", read_only=True)
     reach = serializers.ChoiceField(choices=Reach.values, read_only=True)
@@ -128,7 +130,7 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
 
 
 def _online(cluster: Cluster) -> int:
-    return sum(node.status == NodeStatus.ONLINE for node in cluster.nodes.all())
+    return sum(node.is_online for node in cluster.nodes.all())
 
 
 def _verdict(cluster: Cluster) -> Verdict:

@@ -132,6 +132,15 @@ class Node(models.Model):
         return reverse("node", args=[self.cluster.name, self.name])
 
     @property
+    def is_online(self) -> bool:
+        """Whether it counts as there: for the votes, the verdict and every number of nodes.
+
+        A node in maintenance votes like any other: it is asked to run nothing, not to be away. One
+        that is being fenced is gone, or will be in a minute.
+        """
+        return self.status in {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
+
+    @property
     def seen_at(self) -> datetime | None:
         """When the node was last seen alive by anybody who told us."""
         return self.last_seen_at or self.cluster.observed_at

@@ -82,9 +82,7 @@ def verdict_of(cluster: Cluster, nodes: Sequence[Node]) -> Verdict:
         for node in nodes
         if node.votes is not None
     ]
-    # A node in maintenance votes like any other: it is asked to run nothing, not to be away.
-    there = {NodeStatus.ONLINE, NodeStatus.MAINTENANCE}
-    online = {node.name for node in nodes if node.status in there}
+    online = {node.name for node in nodes if node.is_online}
     qdevice = recorded_qdevice(cluster)
     quorate = cluster.quorate
     if quorate and _lost_meanwhile(cluster, nodes, ballot(votes, online, qdevice)):

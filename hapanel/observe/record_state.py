@@ -70,7 +70,7 @@ def write_votes(cluster: Cluster, journal: Journal) -> None:
     ]
     if not rows or len(votes) < len(rows):
         return
-    online = {row.name for row in rows if row.status in {"online", "maintenance", "fence"}}
+    online = {row.name for row in rows if row.is_online}
     count = ballot(votes, online, qdevice_of(cluster))
     said = {
         "expected_votes": count.expected,

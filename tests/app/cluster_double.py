@@ -38,6 +38,7 @@ class ClusterDouble:
 
     def __init__(self) -> None:
         self.online = {"master": True, "slave": True}
+        self.ha_words: dict[str, str] = {}  # the HA manager's word for a node; online when missing
         self.guests = {100: self.guest(100), 101: self.guest(101, type=GuestType.LXC)}
         self.quorate = True
         self.manager = "master"
@@ -177,7 +178,7 @@ class ClusterDouble:
             maxmem=32 * GIB if up else None,
             cpu=0.2 if up else None,
             mem=4 * GIB if up else None,
-            hastate="online",
+            hastate=self.ha_words.get(name, "online"),
         )
 
     def _storage(self, node: str) -> StorageState:

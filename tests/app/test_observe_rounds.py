@@ -20,6 +20,7 @@ from hapanel.ports.cluster import ClusterGateway, HaRule, Task
 from hapanel.ports.errors import PermissionMissing, SignInRefused, Unreachable
 from nodes.metrics import cluster_metrics
 from nodes.models import Cluster, Event, Node, NodeStatus, Reach, Storage
+from nodes.selectors import nodes_of, verdict_of
 from tests.app.cluster_double import ClusterDouble
 from vms.models import Guest, HaResource
 from vms.models import HaRule as RuleRow
@@ -369,3 +370,15 @@ def test_the_pace_survives_in_redis(watcher: Watcher) -> None:
     watcher.look(after=1.0)
     assert watcher.double.asked == ["resources"], "a look between two rounds asks one question"
     assert pace.read_pace(watcher.cluster.pk).round == 1
+
+
+@pytest.mark.parametrize(("word", "votes"), [("fence", 1), ("maintenance", 2)])
+def test_a_node_votes_as_the_verdict_counts_it(watcher: Watcher, word: str, votes: int) -> None:
+    watcher.look()
+    watcher.double.ha_words["slave"] = word
+    watcher.look()
+    assert watcher.node("slave").status == word
+    assert watcher.cluster.total_votes == votes
+    counted = verdict_of(watcher.cluster, nodes_of(watcher.cluster)).ballot
+    assert counted is not None
+    assert counted.total == votes

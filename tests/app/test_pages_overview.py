@@ -100,3 +100,17 @@ def test_a_lost_node_means_a_lost_quorum_before_the_cluster_says_so(
     assert "clusterubd has no quorum" in _page(as_oda)
     Cluster.objects.update(expected_votes=1)
     assert "clusterubd works without slave" in _page(as_oda)
+
+
+def test_a_node_in_maintenance_counts_as_online(as_oda: Client, clusterubd: Cluster) -> None:
+    Node.objects.filter(name="slave").update(status=NodeStatus.MAINTENANCE)
+    text = _page(as_oda)
+    assert "all online" in text
+    assert "maintenance" in text, "its own word stays"
+    assert as_oda.get("/api/v1/clusters/clusterubd/").json()["nodes_online"] == 2
+
+
+def test_a_node_that_is_being_fenced_counts_as_missing(as_oda: Client, clusterubd: Cluster) -> None:
+    Node.objects.filter(name="slave").update(status=NodeStatus.FENCE)
+    assert "1 not online" in _page(as_oda)
+    assert as_oda.get("/api/v1/clusters/clusterubd/").json()["nodes_online"] == 1
