@@ -133,13 +133,13 @@ def normal_fingerprint(text: str) -> str:
 
 def _wrong_fields(new: NewCluster) -> list[Refusal]:
     refusals = []
-    if not CLUSTER_NAME.match(new.name):
+    if not CLUSTER_NAME.fullmatch(new.name):
         refusals.append(INVALID_NAME(name=new.name or "-"))
     wrong = [address for address in new.addresses if base_url(address) is None]
     refusals += [INVALID_ADDRESS(address=address) for address in wrong]
     if not new.addresses:
         refusals.append(INVALID_ADDRESS(address="-"))
-    if not TOKEN_ID.match(new.token_id) or not new.token_secret:
+    if not TOKEN_ID.fullmatch(new.token_id) or not new.token_secret:
         refusals.append(INVALID_TOKEN(token=new.token_id or "-"))
     if new.fingerprint and not FINGERPRINT.match(normal_fingerprint(new.fingerprint)):
         refusals.append(INVALID_FINGERPRINT())

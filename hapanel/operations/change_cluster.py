@@ -102,7 +102,7 @@ def _wrong_fields(cluster: Cluster, change: ClusterChange) -> list[Refusal]:
         refusals.append(NOTHING_TO_CHANGE())
     wrong = [address for address in change.addresses if base_url(address) is None]
     refusals += [INVALID_ADDRESS(address=address) for address in wrong]
-    if change.token_id and not TOKEN_ID.match(change.token_id):
+    if change.token_id and not TOKEN_ID.fullmatch(change.token_id):
         refusals.append(INVALID_TOKEN(token=change.token_id))
     if change.token_id not in ("", cluster.token_id) and not change.token_secret:
         refusals.append(SECRET_NEEDED())

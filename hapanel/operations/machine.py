@@ -179,7 +179,7 @@ def _wait_after_fault(work: Work, fault: str) -> None:
     operation = work.operation
     faults = operation.memo.get("faults", 0) + 1
     refusal: Refusal = INTERNAL_FAULT(fault=fault)
-    if faults < MOST_FAULTS or operation.state not in (State.RUNNING,):
+    if faults < MOST_FAULTS or operation.state != State.RUNNING:
         work.commit(blind=True, memo=work.memo(faults=faults), look_in=10.0)
     elif operation.sent_at is None:
         work.fail(refusal)

@@ -208,9 +208,11 @@ def test_the_same_cluster_behind_another_address_is_found_out(
     ("change", "field"),
     [
         ({"name": "two words"}, "name"),
+        ({"name": "campus\n"}, "name"),
         ({"addresses": ("http://pve1",)}, "addresses"),
         ({"addresses": ()}, "addresses"),
         ({"token_id": "root@pam"}, "token_id"),
+        ({"token_id": "panel@pve!ha\n"}, "token_id"),
         ({"token_secret": ""}, "token_id"),
         ({"fingerprint": "AA:BB"}, "fingerprint"),
     ],
