@@ -9,10 +9,16 @@ function remember(name, value) {
   document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=${YEAR}; samesite=lax`;
 }
 
+function recall(name) {
+  const pair = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`)) || "";
+  // A cookie that is cut or strange counts as none: the rest of this file must still run.
+  try { return decodeURIComponent(pair.slice(name.length + 1)); } catch { return ""; }
+}
+
 /* ---- Tree ------------------------------------------------------------------------------------ */
 
 const toggled = new Map(
-  (decodeURIComponent(document.cookie.match(/(?:^|; )tree=([^;]*)/)?.[1] || ""))
+  recall("tree")
     .split(",").filter(Boolean).map((entry) => [entry.slice(1), entry[0]]),
 );
 
@@ -73,6 +79,21 @@ dialog?.addEventListener("close", () => {
   if (opener?.isConnected) opener.focus();
 });
 
+/* ---- Copying --------------------------------------------------------------------------------- */
+
+/* What the button says afterwards. Without HTTPS there is no clipboard but on localhost, and a
+   browser may refuse it: then the text is selected, and one key is left to press. */
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    return button.dataset.done;
+  } catch {
+    getSelection().selectAllChildren(source);
+    return document.body.dataset.selected;
+  }
+}
+
 /* ---- Clicks and keys ------------------------------------------------------------------------- */
 
 document.addEventListener("click", async (event) => {
@@ -87,10 +108,7 @@ document.addEventListener("click", async (event) => {
   if (button.matches(".tree-twist")) setBranch(button, button.getAttribute("aria-expanded") !== "true");
   if (button.dataset.do === "side") setSide(!find(".side").hasAttribute("data-open"));
   if (button.dataset.do === "close" && dialog?.open) { event.preventDefault(); dialog.close(); }
-  if (button.dataset.do === "copy") {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-    button.querySelector("span").textContent = button.dataset.done;
-  }
+  if (button.dataset.do === "copy") button.querySelector("span").textContent = await copy(button);
 }, true);
 
 document.addEventListener("keydown", (event) => {
