@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from django.db import DatabaseError
@@ -14,15 +15,18 @@ from hapanel.kernel.refusal import gettext_noop
 from hapanel.operations.privileges import NEEDS
 from hapanel.operations.words import without_privilege
 from hapanel.ports.cluster import ClusterGateway
-from hapanel.ports.errors import ClusterError
+from hapanel.ports.errors import ClusterError, NodeUnreachable, Unreachable
 from hapanel.wiring import gateway_of
-from nodes.models import Cluster, Mode, Reach
+from nodes.models import Cluster, Mode, Node, NodeStatus, Reach
 from vms.models import Guest
 
 # The HA manager of each node writes its time every ten seconds or so.
 CLOCK_AHEAD = timedelta(seconds=5)
 CLOCK_BEHIND = timedelta(seconds=60)
-MOST_GUESTS_COMPARED = 1000
+# One call that hangs may end half a minute later; ten thousand guests cost no more.
+COMPARE_SECONDS = 30.0
+# Proxmox relays the question to the guest's node: there these do not answer, or not in time.
+SILENT = (NodeStatus.OFFLINE, NodeStatus.UNKNOWN, NodeStatus.FENCE)
 
 REMEDIES: dict[str, str] = {
     Reach.UNREACHABLE: gettext_noop(
@@ -140,24 +144,38 @@ def home(name: str, cluster: Cluster, gateway: ClusterGateway, machine: OwnMachi
     """Whether this machine is a guest of the cluster: then it dies with what it should report."""
     if not machine.is_virtual:
         return ok(name, _("The panel lives on a machine of its own."))
-    guests = Guest.objects.filter(cluster=cluster, gone_at=None).exclude(status="stopped")
-    compared = 0
-    for guest in guests[:MOST_GUESTS_COMPARED]:
+    guests = list(Guest.objects.filter(cluster=cluster, gone_at=None).exclude(status="stopped"))
+    unseen = Node.objects.filter(cluster=cluster, status__in=SILENT)
+    silent = set(unseen.values_list("name", flat=True))
+    until, compared = time.monotonic() + COMPARE_SECONDS, 0
+    for guest in guests:
+        if time.monotonic() >= until:
+            break
+        if guest.node in silent:
+            continue
         try:
             config = gateway.guest_config(guest.node, guest.guest_type, guest.vmid)
-        except ClusterError:
-            continue  # gone or moved meanwhile
+        except ClusterError as error:
+            if isinstance(error, (Unreachable, NodeUnreachable)):
+                silent.add(guest.node)
+            continue  # or gone or moved meanwhile
         compared += 1
         if machine.is_guest_with(config.macs, config.smbios_uuid):
             return _lives_in(name, guest)
-    if compared < guests.count():
-        return warn(
-            name,
-            _("Only %(count)s of its guests could be compared with this machine.")
-            % {"count": compared},
-            _("Make sure that the panel is not one of its guests (docs/operations.md)."),
-        )
-    return ok(name, _("The panel is none of its guests."))
+    return _compared(name, compared, len(guests), silent & {guest.node for guest in guests})
+
+
+def _compared(name: str, compared: int, total: int, silent: set[str]) -> Finding:
+    """What the comparison says when no guest was this machine: all of them, or what it left out."""
+    if compared == total:
+        return ok(name, _("The panel is none of its guests."))
+    said = {"count": compared, "total": total, "nodes": ", ".join(sorted(silent))}
+    says = _("Only %(count)s of its %(total)s guests could be compared with this machine.") % said
+    if silent:
+        says += " " + _("These nodes do not answer: %(nodes)s.") % said
+    return warn(
+        name, says, _("Make sure that the panel is not one of its guests (docs/operations.md).")
+    )
 
 
 def _lives_in(name: str, guest: Guest) -> Finding:

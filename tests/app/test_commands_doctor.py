@@ -22,8 +22,9 @@ from hapanel.commands.own_machine import OwnMachine, look_around
 from hapanel.kernel.names import GuestType
 from hapanel.live import pulse
 from hapanel.ports.cluster import GuestConfig, HaStatus, LrmState
-from hapanel.ports.errors import ClusterError, NoSuchGuest, SignInRefused
-from nodes.models import Cluster
+from hapanel.ports.errors import ClusterError, NodeUnreachable, NoSuchGuest, SignInRefused
+from nodes.models import Cluster, Node
+from vms.models import Guest
 
 ELSEWHERE = OwnMachine(macs=frozenset({"52:54:00:00:00:01"}), uuid=None, is_virtual=True)
 UUID = "8f6c1c3e-0000-4000-8000-000000000100"
@@ -33,6 +34,7 @@ class Gateway:
     """A cluster whose guests have the network cards that the test gives them."""
 
     def __init__(self) -> None:
+        self.asked: list[int] = []
         self.configs: dict[int, GuestConfig | ClusterError] = {}
         self.lrm_time = datetime.now(UTC)
         self.fault: ClusterError | None = None
@@ -55,6 +57,7 @@ class Gateway:
         )
 
     def guest_config(self, node: str, guest_type: GuestType, vmid: int) -> GuestConfig:
+        self.asked.append(vmid)
         config = self.configs.get(vmid, GuestConfig(disks=()))
         if isinstance(config, ClusterError):
             raise config
@@ -106,6 +109,34 @@ def test_guests_that_could_not_be_compared_are_a_warning(gateway: Gateway) -> No
     gateway.configs[101] = NoSuchGuest("gone")
     found = examine()
     assert [each.verdict for each in found if "compared" in each.says] == [Verdict.WARN]
+
+
+def test_guests_of_a_node_that_is_not_seen_are_not_asked_for(
+    gateway: Gateway, clusterubd: Cluster
+) -> None:
+    node = clusterubd.guests.get(vmid=100).node
+    Node.objects.filter(cluster=clusterubd, name=node).update(status="offline")
+    found = examine()
+    assert 100 not in gateway.asked
+    (warning,) = [each for each in found if "compared" in each.says]
+    assert node in warning.says
+
+
+def test_a_node_that_falls_silent_is_asked_once(gateway: Gateway, clusterubd: Cluster) -> None:
+    Guest.objects.filter(cluster=clusterubd).update(node="master", status="running")
+    for vmid in clusterubd.guests.values_list("vmid", flat=True):
+        gateway.configs[vmid] = NodeUnreachable("no answer", status=596)
+    examine()
+    assert len(gateway.asked) == 1
+
+
+def test_comparing_guests_ends_at_its_deadline(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine_clusters, "COMPARE_SECONDS", 0.0)
+    found = examine()
+    assert gateway.asked == []
+    assert [each.verdict for each in found if "Only 0 of" in each.says] == [Verdict.WARN]
 
 
 def test_a_machine_of_its_own_is_not_compared_with_guests(gateway: Gateway) -> None:
