@@ -10,7 +10,7 @@ from pathlib import Path
 from hapanel.kernel.refusal import Refused
 from hapanel.supervisor.demo import Demo
 from hapanel.supervisor.options import Options, read_options
-from hapanel.supervisor.run_lock import RunLock
+from hapanel.supervisor.run_lock import RunLock, make_folder
 from hapanel.supervisor.running_set import EndRequested, RunningSet
 from hapanel.supervisor.up import Up, stop
 
@@ -49,11 +49,11 @@ def await_ready(what: Demo | Up, running: RunningSet) -> None:
 def main(arguments: list[str]) -> int:
     """Run one verb; 0 when it did what was asked, 1 when it was refused."""
     options = read_options(ROOT, arguments)
-    if options.verb == "stop":
-        return stop(options.var)
-    options.var.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = RunLock(options.var)
     try:
+        if options.verb == "stop":
+            return stop(options.var)
+        make_folder(options.var)
         lock.take(os.getpid())
         run(options)
     except Refused as refused:

@@ -30,6 +30,11 @@ NET_TAKEN = refusal_kind(
     gettext_noop("The lab's address %(address)s is taken: most likely another lab runs."),
     gettext_noop("End it, or choose another network for this lab: --net %(other)s."),
 )
+NO_NET_FREE = refusal_kind(
+    "setup-no-net-free",
+    gettext_noop("Not one of the lab's networks 127.0.100 to 127.0.249 is free."),
+    gettext_noop("End a lab that still runs (./panel stop --var ITS-FOLDER), or name a --net."),
+)
 NET_MALFORMED = refusal_kind(
     "setup-net-malformed",
     gettext_noop("%(net)s is not the beginning of a loopback network."),
@@ -61,6 +66,7 @@ def claim_net(net: str) -> str:
             candidate = f"127.0.{100 + (start + offset) % 150}"
             if _lab_fits(candidate):
                 return candidate
+        raise Refused(NO_NET_FREE())
     if not _NET.fullmatch(net) or any(int(part) > 255 for part in net.split(".")):
         raise Refused(NET_MALFORMED(net=net))
     if not _lab_fits(net):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hapanel import embedded_redis
+from hapanel.kernel.refusal import Refused
 from hapanel.supervisor.addresses import ask_readyz, claim_port
 from hapanel.supervisor.options import Options, how_to_stop
 from hapanel.supervisor.panel_programs import (
@@ -19,7 +20,7 @@ from hapanel.supervisor.panel_programs import (
     redis_program,
     redis_url,
 )
-from hapanel.supervisor.run_lock import RunLock
+from hapanel.supervisor.run_lock import NOT_YOURS, RunLock
 from hapanel.supervisor.running_set import RunningSet
 
 REDIS_SECONDS = 20
@@ -76,13 +77,18 @@ class Up:
 
 
 def stop(var: Path) -> int:
-    """End the set that runs from `var` and wait for its end; 0 also when none ran."""
+    """End the set that runs from `var` and wait; 0 also when none ran. Raises Refused."""
     lock = RunLock(var)
     pid = lock.holder()
     if pid is None:
         sys.stdout.write("Nothing runs here.\n")
         return 0
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it ended this very moment
+    except PermissionError as error:
+        raise Refused(NOT_YOURS(pid=pid, folder=var)) from error
     deadline = time.monotonic() + STOP_SECONDS
     while lock.holder() == pid:
         if time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from hapanel.kernel.refusal import Refused
+from hapanel.supervisor import addresses
+from hapanel.supervisor.__main__ import main
 from hapanel.supervisor.addresses import ask_readyz, claim_net, claim_port
 from hapanel.supervisor.journal import Journal
 from hapanel.supervisor.options import how_to_stop, read_options
@@ -253,3 +256,46 @@ def test_a_network_that_another_lab_uses_is_refused_with_another_one_to_choose()
 def test_a_net_that_is_no_loopback_net_is_refused(net: str) -> None:
     with pytest.raises(Refused, match="loopback"):
         claim_net(net)
+
+
+def test_a_set_of_somebody_else_is_refused_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = RunLock(tmp_path)
+    lock.take(os.getpid())
+
+    def not_permitted(pid: int, number: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", not_permitted)
+    assert main(["stop", "--var", str(tmp_path)]) == 1
+    assert "belongs to somebody else" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["up", "stop"])
+def test_a_folder_that_may_not_be_used_is_refused_with_a_remedy(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(*_args: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert main([verb, "--var", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "Permission denied" in said
+    assert "--var FOLDER" in said
+
+
+def test_a_folder_below_a_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["up", "--var", str(tmp_path / "file" / "var")]) == 1
+    assert "Not a directory" in capsys.readouterr().err
+
+
+def test_when_every_network_is_taken_auto_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "_lab_fits", lambda _net: False)
+    with pytest.raises(Refused) as refused:
+        claim_net("auto")
+    assert refused.value.refusals[0].code == "setup-no-net-free"
