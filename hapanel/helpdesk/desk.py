@@ -10,11 +10,12 @@ from django.db import close_old_connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from hapanel.helpdesk import attention, recent
+from hapanel.helpdesk import recent
 from hapanel.helpdesk.models import Service, ServiceOutage, ServiceState
 from hapanel.helpdesk.prober import Surroundings
 from hapanel.helpdesk.verdict import Condition, Look, Moving, Verdict
 from hapanel.helpdesk.watch import Change, Move, Subject
+from hapanel.live.attention import Watched, is_watched
 from hapanel.live.stream import Kind as HintKind
 from hapanel.live.stream import publish
 from hapanel.operations.models import Kind, Operation, State
@@ -40,7 +41,7 @@ class RecordedDesk:
             subjects=tuple(subject_of(s, last.get(s.pk), now) for s in Service.objects.order_by()),
             moves={move.operation_id: move for move in map(_move_of, operations) if move},
             operated=frozenset((o.cluster_id or 0, o.vmid or 0) for o in operations),
-            is_watched=attention.is_watched(),
+            is_watched=is_watched(Watched.SERVICES),
             idle_seconds=settings.PROBE_SECONDS,
             reach={
                 pk: f"{reach} {answered_by}"

@@ -17,12 +17,13 @@ from redis import RedisError
 
 from hapanel.access import Permission, may
 from hapanel.audit.actor import actor_of
-from hapanel.helpdesk import attention, catalogue, words
+from hapanel.helpdesk import catalogue, words
 from hapanel.helpdesk.forms import RemovalForm, ServiceForm
 from hapanel.helpdesk.models import Service
 from hapanel.helpdesk.selectors import service_now, services_now
 from hapanel.helpdesk.status_page import Past, status_page
 from hapanel.kernel.refusal import Refused
+from hapanel.live.attention import Watched, note_watcher
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from nodes.models import Cluster
@@ -181,4 +182,4 @@ def _number(value: object) -> int | None:
 
 def _watch() -> None:
     with suppress(RedisError):  # without it the services are probed less often
-        attention.note_watcher()
+        note_watcher(Watched.SERVICES)

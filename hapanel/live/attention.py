@@ -1,22 +1,32 @@
-"""Whether somebody is looking: then observation looks each second instead of every round.
+"""Whether somebody is looking: then observation and the probes look each second.
 
-One key in Redis says it. Each open event stream renews it, so it runs out soon after the last
-browser has left, and the number of viewers makes no difference upstream.
+One key in Redis for each thing that can be looked at. Each open event stream, and each page that
+asks for itself, renews it, so it runs out soon after the last browser has left, and the number of
+viewers makes no difference upstream.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from hapanel.live.stream import connection
 
-WATCHED_FOR_SECONDS = 20
-WATCHED_KEY = "hapanel:watched"
+# Streams renew it every two seconds, the pages of the services every ten while they are open.
+WATCHED_FOR_SECONDS = 25
 
 
-def note_watcher() -> None:
+class Watched(StrEnum):
+    """What somebody looks at; the values are the keys in Redis."""
+
+    CLUSTERS = "hapanel:watched"
+    SERVICES = "hapanel:watched:services"
+
+
+def note_watcher(of: Watched) -> None:
     """Say that somebody looks right now. Raises RedisError when Redis does not answer."""
-    connection().set(WATCHED_KEY, 1, ex=WATCHED_FOR_SECONDS)
+    connection().set(of.value, 1, ex=WATCHED_FOR_SECONDS)
 
 
-def is_watched() -> bool:
-    """Whether anybody looked within the last seconds."""
-    return bool(connection().exists(WATCHED_KEY))
+def is_watched(of: Watched) -> bool:
+    """Whether anybody looked within the last seconds. Raises RedisError."""
+    return bool(connection().exists(of.value))

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hapanel.access import Permission
-from hapanel.live.attention import WATCHED_FOR_SECONDS, WATCHED_KEY
+from hapanel.live.attention import WATCHED_FOR_SECONDS, Watched
 from hapanel.live.hints import RESET, Hint, HintId, parse_id
 from hapanel.live.pulse import SEEN_KEY
 from hapanel.live.stream import STREAM
@@ -205,7 +205,7 @@ class Hub:
             known = seen
 
     async def _note_watchers(self) -> None:
-        await self._redis.set(WATCHED_KEY, 1, ex=WATCHED_FOR_SECONDS)
+        await self._redis.set(Watched.CLUSTERS.value, 1, ex=WATCHED_FOR_SECONDS)
 
 
 def _hints(entries: Iterable[Any]) -> Iterable[Hint]:

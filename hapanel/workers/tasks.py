@@ -14,7 +14,7 @@ from redis import RedisError
 from hapanel import wiring
 from hapanel.celery import app
 from hapanel.live import pulse
-from hapanel.live.attention import is_watched
+from hapanel.live.attention import Watched, is_watched
 from hapanel.live.lock import held, is_held
 from hapanel.observe.guest_configurations import is_anything_to_read, read_some
 from hapanel.observe.pace import now, read_pace
@@ -37,7 +37,7 @@ SOON_SECONDS = 0.9
 def observe_clusters() -> None:
     """Send a look at each cluster that is due."""
     operating = _operating_clusters()
-    watched = is_watched()
+    watched = is_watched(Watched.CLUSTERS)
     for cluster in Cluster.objects.only("pk", "name", "reach", "observed_at"):
         tell_stale(cluster)
         hurried = watched or cluster.pk in operating

@@ -8,11 +8,12 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from hapanel.helpdesk import attention, recent
+from hapanel.helpdesk import recent
 from hapanel.helpdesk.desk import RecordedDesk
 from hapanel.helpdesk.models import Service, ServiceState
 from hapanel.helpdesk.verdict import Condition, Look, Moving, Verdict
 from hapanel.helpdesk.watch import Change
+from hapanel.live.attention import Watched, note_watcher
 from hapanel.live.stream import STREAM, connection
 from hapanel.operations.models import Operation, State
 from nodes.models import Cluster
@@ -43,7 +44,7 @@ def say(service: Service, condition: Condition, since: datetime, reason: str = "
 def test_the_desk_knows_services_and_who_watches_in_few_queries(
     siakad: Service, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    attention.note_watcher()
+    note_watcher(Watched.SERVICES)
     with django_assert_num_queries(3):
         around = RecordedDesk().read()
     [subject] = around.subjects

@@ -10,9 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from hapanel.audit.models import Entry
-from hapanel.helpdesk import attention, recent
+from hapanel.helpdesk import recent
 from hapanel.helpdesk.models import Service, ServiceOutage, ServiceState
 from hapanel.helpdesk.verdict import Look
+from hapanel.live.attention import Watched, is_watched
 from nodes.models import Cluster
 
 SHAPE = {"name": "SIAKAD", "url": "https://siakad.example.ac.id/", "vmids": ["100"]}
@@ -44,7 +45,7 @@ def test_hal_reads_what_is_down_and_what_to_say(as_hal: Client, siakad: Service)
     assert "SIAKAD cannot be opened at the moment" in text
     assert "What to tell the caller" in text
     assert "100 siakad on master: running" in text
-    assert attention.is_watched()
+    assert is_watched(Watched.SERVICES)
 
 
 def test_the_page_refreshes_its_part_alone(as_hal: Client, siakad: Service) -> None:

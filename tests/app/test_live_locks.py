@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hapanel.live import leadership, lock, pulse
-from hapanel.live.attention import is_watched, note_watcher
+from hapanel.live.attention import Watched, is_watched, note_watcher
 from hapanel.live.lock import Hold, give_back, held, is_held, take
 from hapanel.live.stream import connection
 
@@ -68,15 +68,16 @@ def test_signs_of_life_age() -> None:
 def test_the_last_answer_of_each_cluster_is_known() -> None:
     at = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
     pulse.note_seen("clusterubd", at)
-    assert pulse.all_seen() == {"clusterubd": "2026-11-23T08:00:00+00:00"}
+    assert connection().hgetall(pulse.SEEN_KEY) == {b"clusterubd": b"2026-11-23T08:00:00+00:00"}
     pulse.forget_seen("clusterubd")
-    assert pulse.all_seen() == {}
+    assert connection().hgetall(pulse.SEEN_KEY) == {}
 
 
 def test_somebody_watches_for_a_while() -> None:
-    assert not is_watched()
-    note_watcher()
-    assert is_watched()
+    assert not is_watched(Watched.CLUSTERS)
+    note_watcher(Watched.CLUSTERS)
+    assert is_watched(Watched.CLUSTERS)
+    assert not is_watched(Watched.SERVICES), "each is looked at by itself"
 
 
 def test_a_stand_in_steps_back_for_a_follower() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hapanel import wiring
 from hapanel.accounts.vault import seal
 from hapanel.live import leadership, pulse
-from hapanel.live.attention import note_watcher
+from hapanel.live.attention import Watched, note_watcher
 from hapanel.live.lock import give_back, held
 from hapanel.observe import memory
 from hapanel.observe.pace import Pace, write_pace
@@ -37,7 +37,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
             found.append((name, args))
 
         monkeypatch.setattr(task, "apply_async", note)
-    memory.forget_all()
+    monkeypatch.setattr(memory, "_shelf", memory._Shelf())  # as in a new process
     return found
 
 
@@ -70,7 +70,7 @@ def test_between_two_rounds_nobody_looks_unless_somebody_watches(
     _looked(clusterubd, 1.2)
     tasks.observe_clusters()
     assert sent == []
-    note_watcher()
+    note_watcher(Watched.CLUSTERS)
     tasks.observe_clusters()
     assert sent == [("observe_cluster", (clusterubd.pk,))]
 
