@@ -19,7 +19,6 @@ class Loss:
 
     node: str | None
     is_survived: bool
-    votes_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,8 @@ class Ballot:
             return tuple(nodes)
         return (*nodes, self._loss(None, replace(self, has_qdevice=False)))
 
-    @property
-    def survives_any_single_loss(self) -> bool:
-        """Whether the cluster is quorate and stays so whichever one goes away now."""
-        return self.is_quorate and all(loss.is_survived for loss in self.losses())
-
     def _loss(self, node: str | None, rest: Ballot) -> Loss:
-        return Loss(node, self.is_quorate and rest.is_quorate, rest.total)
+        return Loss(node, self.is_quorate and rest.is_quorate)
 
 
 def ballot(votes: Sequence[NodeVotes], online: Collection[str], qdevice: QDevice | None) -> Ballot:

@@ -7,10 +7,8 @@ sign tells since when.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import cast
 
 from hapanel.live.stream import connection
 
@@ -65,9 +63,3 @@ def note_seen(cluster: str, at: datetime) -> None:
 def forget_seen(cluster: str) -> None:
     """Forget a cluster that was removed."""
     connection().hdel(SEEN_KEY, cluster)
-
-
-def all_seen() -> Mapping[str, str]:
-    """Cluster name -> time (ISO 8601) of its last good answer."""
-    found = cast("dict[bytes, bytes]", connection().hgetall(SEEN_KEY))
-    return {key.decode(): value.decode() for key, value in found.items()}

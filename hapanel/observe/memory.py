@@ -87,12 +87,6 @@ def forget(cluster_id: int) -> None:
         _shelf.memories.pop(cluster_id, None)
 
 
-def forget_all() -> None:
-    """Start as a new process does."""
-    with _shelf.guard:
-        _shelf.memories.clear()
-
-
 def _announced(cluster: Cluster) -> bool | None:
     """What the history said last about quorum."""
     facts = [Fact.QUORUM_LOST.value, Fact.QUORUM_REGAINED.value]

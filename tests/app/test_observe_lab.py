@@ -28,8 +28,8 @@ def lab() -> Iterator[LabProcess]:
 
 
 @pytest.fixture
-def cluster(lab: LabProcess, empty_redis: None) -> Cluster:
-    memory.forget_all()
+def cluster(lab: LabProcess, empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setattr(memory, "_shelf", memory._Shelf())  # as in a new process
     return Cluster.objects.create(
         name="clusterubd",
         addresses=[lab.ready["nodes"][0]["url"]],

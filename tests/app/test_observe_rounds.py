@@ -66,7 +66,7 @@ class Watcher:
 
 @pytest.fixture
 def watcher(monkeypatch: pytest.MonkeyPatch) -> Watcher:
-    memory.forget_all()
+    monkeypatch.setattr(memory, "_shelf", memory._Shelf())  # as in a new process
     return Watcher(monkeypatch)
 
 
