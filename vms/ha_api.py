@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.viewsets import GenericViewSet
 
@@ -34,7 +33,8 @@ class HaResourceSerializer(serializers.ModelSerializer[HaResource]):
     rules = serializers.SerializerMethodField()
     group = serializers.SerializerMethodField(help_text="before Proxmox VE 9; null: none")
     observed_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
-    seen_at = serializers.SerializerMethodField()
+    # The manager lists all of its resources in each answer, and one that is missing is removed.
+    seen_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
 
     class Meta:
         model = HaResource
@@ -64,11 +64,6 @@ class HaResourceSerializer(serializers.ModelSerializer[HaResource]):
 
     def get_group(self, resource: HaResource) -> str | None:
         return resource.group or None
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_seen_at(self, resource: HaResource) -> Any:
-        seen = resource.last_seen_at or resource.cluster.observed_at
-        return serializers.DateTimeField().to_representation(seen) if seen else None
 
 
 class HaResourceFilter(Filters):

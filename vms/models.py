@@ -109,7 +109,6 @@ class HaResource(models.Model):
     failback = models.BooleanField(null=True)
     group = models.CharField(max_length=64, blank=True, default="")
     comment = models.TextField(blank=True, default="")
-    last_seen_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

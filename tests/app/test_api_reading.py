@@ -210,7 +210,9 @@ def test_storages_give_sizes_in_bytes(as_hal: Client, clusterubd: Cluster) -> No
 
 def test_an_ha_resource_is_found_by_its_sid(as_hal: Client, clusterubd: Cluster) -> None:
     HaResource.objects.create(cluster=clusterubd, sid="ct:101", state="error", node="master")
-    assert get(as_hal, "/ha-resources/clusterubd/ct:101/")["state"] == "error"
+    found = get(as_hal, "/ha-resources/clusterubd/ct:101/")
+    assert found["state"] == "error"
+    assert found["seen_at"] == found["observed_at"] is not None
     assert len(get(as_hal, "/ha-resources/?state=error")["results"]) == 1
     assert get(as_hal, "/ha-resources/?state=started")["results"] == []
 
