@@ -10,6 +10,7 @@ from datetime import timedelta
 from hapanel.live.stream import Kind
 from hapanel.observe.events import Fact, Happening, guest_happenings
 from hapanel.observe.facts import UNKNOWN, GuestFacts
+from hapanel.observe.guest_rows import FROM_FACTS, GuestRows
 from hapanel.observe.journal import Journal
 from hapanel.observe.picture import Differences, Look, Picture
 from hapanel.observe.recorded import guest_facts_of
@@ -19,20 +20,6 @@ from vms.models import Guest
 # More ids than this in one query make reading all guests of the cluster the quicker way.
 _READ_ALL_FROM = 400
 _CLOCK_JUMP = timedelta(minutes=1)
-_FROM_FACTS = [
-    "type",
-    "name",
-    "node",
-    "status",
-    "lock",
-    "tags",
-    "template",
-    "maxcpu",
-    "maxmem",
-    "maxdisk",
-    "ha_state",
-]
-_WRITTEN = [*_FROM_FACTS, "status_was", "last_seen_at", "changed_at", "gone_at"]
 
 
 @dataclass
@@ -53,7 +40,7 @@ def write_guests(
         return result
     rows = _rows(cluster, wanted)
     seen, is_first = picture.nodes_seen, cluster.observed_at is None
-    changed: list[Guest] = []
+    changed = GuestRows()
     for facts in found.guests:
         row = rows.get(facts.vmid)
         if row is not None and _is_newer(row, look):
@@ -65,10 +52,12 @@ def write_guests(
             journal.tell(guest_happenings(row, facts, node_is_seen=facts.node in seen))
         if row is None or _may_change_configuration(row, facts):
             result.to_read.append(facts.vmid)
-        changed.append(_row(cluster, row, facts, look))
-    changed += _gone(rows, found.gone_guests, look, journal)
-    _upsert(changed)
-    result.written = [row.vmid for row in changed]
+        values = _values(cluster, row, facts, look)
+        changed.put(row or Guest(cluster=cluster, vmid=facts.vmid), values)
+    for row in _gone(rows, found.gone_guests, journal):
+        changed.put(row, {"gone_at": look.answered_at, "changed_at": look.answered_at})
+    changed.save()
+    result.written = changed.vmids
     journal.hint(Kind.GUEST, result.written)
     return result
 
@@ -88,39 +77,24 @@ def _is_newer(row: Guest, look: Look) -> bool:
     return look.asked_at < row.changed_at < look.asked_at + _CLOCK_JUMP
 
 
-def _row(cluster: Cluster, old: Guest | None, facts: GuestFacts, look: Look) -> Guest:
+def _values(
+    cluster: Cluster, old: Guest | None, facts: GuestFacts, look: Look
+) -> dict[str, object]:
     """The row as it is to be: `status_was` and `last_seen_at` tell of the time before unknown."""
-    row = old or Guest(cluster=cluster, vmid=facts.vmid)
+    values: dict[str, object] = {name: getattr(facts, name) for name in FROM_FACTS}
+    values |= {"changed_at": look.answered_at, "gone_at": None}
     if facts.status != UNKNOWN:
-        row.status_was, row.last_seen_at = "", None
+        values |= {"status_was": "", "last_seen_at": None}
     elif old is not None and old.status != UNKNOWN:
-        row.status_was, row.last_seen_at = old.status, cluster.observed_at
-    for name in _FROM_FACTS:
-        setattr(row, name, getattr(facts, name))
-    row.changed_at = look.answered_at
-    row.gone_at = None
-    return row
+        values |= {"status_was": old.status, "last_seen_at": cluster.observed_at}
+    return values
 
 
-def _gone(rows: dict[int, Guest], vmids: list[int], look: Look, journal: Journal) -> list[Guest]:
+def _gone(rows: dict[int, Guest], vmids: list[int], journal: Journal) -> list[Guest]:
     found = [rows[vmid] for vmid in vmids if vmid in rows and rows[vmid].gone_at is None]
     for row in found:
-        row.gone_at = row.changed_at = look.answered_at
         journal.tell([Happening(Fact.GUEST_REMOVED, str(row), {"vmid": row.vmid})])
     return found
-
-
-def _upsert(rows: list[Guest]) -> None:
-    if rows:
-        for row in rows:
-            row.pk = None
-        Guest.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["cluster", "vmid"],
-            update_fields=_WRITTEN,
-            batch_size=500,
-        )
 
 
 def _may_change_configuration(row: Guest, facts: GuestFacts) -> bool:
