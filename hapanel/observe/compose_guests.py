@@ -91,6 +91,9 @@ class GuestComposer:
         unseen = {name for name, node in nodes.items() if not node.is_seen}
         frozen, doubted = self._frozen, self.doubts.things
         last, known, found = self._rows, self._told, {}
+        if not (unseen or frozen or doubted):
+            # Nothing is uncertain, as nearly always: the very same rows need no second thought.
+            rows = [r for r in rows if last.get(r.vmid) != r or r.vmid not in before]
         for row in rows:
             vmid = row.vmid
             is_uncertain = row.node in unseen or vmid in frozen or vmid in doubted

@@ -7,7 +7,7 @@ type by the row's own word. An answer with anything unexpected in it is left to 
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import Annotated, ClassVar, cast
 
 import msgspec
 
@@ -20,7 +20,7 @@ class _Guest(Wire, frozen=True, kw_only=True):
     """Everything of a `GuestState`; the type of the guest is that of the class."""
 
     vmid: int
-    node: str
+    node: Annotated[str, msgspec.Meta(min_length=1)]
     status: str = "unknown"
     name: str | None = None
     hastate: str | None = None
@@ -109,6 +109,7 @@ class _Pool(Wire, frozen=True, kw_only=True, tag_field="type", tag="pool"):
 
 
 _Row = _Machine | _Container | _Node | _Storage | _Network | _Sdn | _Pool
+_GUESTS = frozenset((_Machine, _Container))
 _decoder = msgspec.json.Decoder(Envelope[list[_Row]], strict=False)
 
 
@@ -118,10 +119,8 @@ def quick_resources(body: bytes) -> Resources | None:
         rows = _decoder.decode(body).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    guests = [row for row in rows if isinstance(row, _Guest)]
-    if not all(row.node for row in guests):
-        return None
-    others = [row for row in rows if not isinstance(row, _Guest)]
+    guests = [row for row in rows if type(row) in _GUESTS]
+    others = [row for row in rows if type(row) not in _GUESTS]
     return Resources(
         nodes=tuple(row.as_state() for row in others if isinstance(row, _Node) and row.node),
         # Attribute by attribute the same; building another ten thousand would double the work.
