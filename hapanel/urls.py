@@ -2,17 +2,17 @@
 
 from django.urls import include, path
 
-from hapanel.api import health
+from hapanel.api import health, metrics
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("hapanel.web.urls")),
     path("", include("nodes.urls")),
     path("", include("vms.urls")),
     path("", include("hapanel.helpdesk.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("", include("django_prometheus.urls")),
     path("api/v1/", include("hapanel.api.urls")),
 ]
 

@@ -25,7 +25,7 @@ OPEN = {
     "status",  # shows services to everybody only when HAPANEL_STATUS_PUBLIC says so
     "healthz",
     "readyz",
-    "prometheus-django-metrics",
+    "metrics",  # to callers on this machine; others need a token (test_api_metrics.py)
     "schema",
     "api-docs",
     "api-nothing",
