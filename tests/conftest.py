@@ -30,14 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def pytest_report_header() -> list[str]:
-    """Says once which database and whether the recorded facts are used."""
-    there = "there" if machine.FACTS.is_dir() else "absent: tests that need them are skipped"
-    return [f"database: {connection.vendor}; recorded facts: {there}"]
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Counts what was skipped because the recorded facts are absent."""
+    """Says which database it was, and counts what was skipped for want of the recorded facts."""
+    terminalreporter.write_line(f"database: {connection.vendor}")
     skipped = terminalreporter.stats.get("skipped", [])
     without_facts = [r for r in skipped if "recorded facts" in str(r.longrepr)]
     if without_facts:
