@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from hapanel.lab.auth.tickets import Tickets
-from hapanel.lab.ha.manager import HaManager
+from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.ha.wording import HaWording
 from hapanel.lab.membership import Membership
 from hapanel.lab.metrics import GuestReport

@@ -10,7 +10,7 @@ from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
 from hapanel.lab.faults import ApiFault, Misbehaviour
 from hapanel.lab.guests_http import GuestService
-from hapanel.lab.ha.manager import HaManager
+from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership, QDevice
 from hapanel.lab.net.listener import Door, Listener

@@ -67,23 +67,6 @@ PHASES: dict[str, str | Promise] = {
     "rolling-back": _("Proxmox takes the move back."),
 }
 
-CHECKS: dict[str, str | Promise] = {
-    "cluster-seen": _("The panel sees the cluster."),
-    "privileges": _("The panel's token may migrate."),
-    "quorum": _("The cluster has quorum."),
-    "guest": _("The guest can move."),
-    "lock": _("No other task works on the guest."),
-    "source": _("The node it is on is online."),
-    "target": _("The target is online."),
-    "mode": _("The mode fits the guest."),
-    "memory": _("The target has enough memory."),
-    "disks": _("All disks are on shared storage."),
-    "storage": _("Its storages are available on the target."),
-    "devices": _("It uses no devices of its node."),
-    "ha-state": _("The HA manager is ready for it."),
-    "ha-rules": _("No HA rule stands against it."),
-}
-
 
 def timeline_text(code: str, params: Mapping[str, Any]) -> str:
     """A timeline entry as one sentence in the active language; the code when it has none."""
@@ -92,11 +75,6 @@ def timeline_text(code: str, params: Mapping[str, Any]) -> str:
         return str(PHASES.get(phase, phase))
     template = TIMELINE.get(code)
     return code if template is None else _filled(str(template), params)
-
-
-def check_passed(code: str) -> str:
-    """What it means that the check `code` of a preflight found nothing."""
-    return str(CHECKS.get(code, code))
 
 
 def without_privilege(privilege: str) -> str:

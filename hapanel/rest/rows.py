@@ -6,6 +6,7 @@ They are fetched once for all rows of a page, so the number of queries does not 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -17,11 +18,12 @@ from rest_framework.response import Response
 Row = TypeVar("Row", bound=Model)
 
 
-class RowContext(Generic[Row]):
+class RowContext(ABC, Generic[Row]):
     """Made from all rows of an answer; serializers find it as `self.context["rows"]`."""
 
+    @abstractmethod
     def __init__(self, rows: Sequence[Row]) -> None:
-        raise NotImplementedError
+        """Fetch what the rows need beside their records, once for all of them."""
 
 
 class ListRows:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
-from hapanel.lab.ha.manager import HaManager
+from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership, QDevice
 from hapanel.lab.scenario import Scenario, build, load
