@@ -13,11 +13,9 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
-from redis.exceptions import RedisError
 
 from hapanel.access import Permission, may
 from hapanel.accounts.models import Theme
-from hapanel.live.stream import newest_id
 from hapanel.ui.states import ROLES
 from hapanel.ui.words import unit_names
 from hapanel.web.tasks import TaskDrawer, drawer
@@ -36,13 +34,11 @@ class Frame:
     def now(self) -> str:
         return timezone.now().isoformat(timespec="milliseconds")
 
-    @cached_property
+    @property
     def last_hint(self) -> str:
         """From which hint on the page listens, so that none is lost while it travels."""
-        try:
-            return newest_id()
-        except RedisError:
-            return ""
+        # A request that is refused at the door has met no middleware.
+        return getattr(self.request, "newest_hint", "")
 
     @cached_property
     def units(self) -> str:

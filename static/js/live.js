@@ -13,10 +13,13 @@ const POLL_FIRST = 2000;
 const POLL_MOST = 30000;
 const SILENCE_MOST = 40000; // ms; the server says that it is alive every 15 s
 const HIDDEN_GRACE = 10000; // a tab nobody looks at gives its connection back after this
+const HEARD_MOST = 200; // hints remembered for parts that are still on their way here
 
 const root = document.documentElement;
 const url = document.body.dataset.events;
 const parts = new Map(); // element id -> {timer, last, busy, again}
+const sentAt = new WeakMap(); // request -> when it was sent
+const heard = []; // {hint, at}, newest last
 
 let source = null;
 let lastId = document.body.dataset.lastHint || "";
@@ -57,11 +60,18 @@ function refresh(element, onlyFigures = false) {
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
+  sentAt.set(event.detail.xhr, Date.now());
   const part = parts.get(event.detail.requestConfig.elt.id);
   if (part) part.busy = true;
 });
 
 function refreshAll() { liveParts().forEach((element) => refresh(element)); }
+
+/* An answer may bring a part whose news came while it was under way, to a page without that part. */
+document.addEventListener("htmx:afterRequest", (event) => {
+  const since = sentAt.get(event.detail.xhr);
+  heard.filter(({ at }) => at >= since).forEach(({ hint, at }) => tell(hint, at));
+});
 
 document.addEventListener("htmx:afterRequest", (event) => {
   // Not detail.elt: that is an ancestor once the part itself was replaced.
@@ -77,8 +87,19 @@ document.addEventListener("htmx:afterRequest", (event) => {
 
 function hear(hint) {
   if (hint.kind === "seen") { seen(hint.cluster, hint.key); return; }
+  const at = Date.now();
+  heard.push({ hint, at });
+  if (heard.length > HEARD_MOST) heard.shift();
+  tell(hint, at);
+}
+
+/* Parts that asked since `at`, when the hint came, know it already. */
+function tell(hint, at) {
   const onlyFigures = hint.kind === "metrics";
-  liveParts().forEach((element) => { if (depends(element, hint)) refresh(element, onlyFigures); });
+  liveParts().forEach((element) => {
+    const isNews = (parts.get(element.id)?.last || 0) <= at;
+    if (isNews && depends(element, hint)) refresh(element, onlyFigures);
+  });
 }
 
 /* A round of observation that found no change is still news: what is shown is fresh again, as
@@ -103,7 +124,8 @@ function connect() {
   heardAt = Date.now();
   source.addEventListener("alive", () => { heardAt = Date.now(); });
   source.addEventListener("open", () => {
-    if (root.dataset.connection === "polling") refreshAll();
+    // Without an id to resume from, what happened before this moment was told to nobody here.
+    if (!lastId || root.dataset.connection === "polling") refreshAll();
     show("live");
     stopPolling();
   });

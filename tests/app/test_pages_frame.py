@@ -8,7 +8,10 @@ import pytest
 from django.test import Client
 
 from hapanel.accounts.models import User
+from hapanel.live.stream import Kind as HintKind
+from hapanel.live.stream import _send, newest_id
 from hapanel.operations.models import Kind, Operation, State
+from hapanel.web import history
 from nodes.models import Cluster
 from vms.models import Guest
 
@@ -167,3 +170,23 @@ def test_without_a_cluster_ada_is_invited_and_oda_is_told_whom_to_ask(
 
 def test_the_only_cluster_is_where_one_arrives(as_hal: Client, clusterubd: Cluster) -> None:
     assert as_hal.get("/")["Location"] == "/clusters/clusterubd/"
+
+
+def test_a_page_listens_from_before_its_view_read_anything(
+    as_oda: Client, clusterubd: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change between the view's look and the page's last byte must reach the browser."""
+    operation = Operation.objects.create(
+        kind=Kind.MIGRATE, cluster=clusterubd, vmid=100, actor="oda"
+    )
+    _send([("clusterubd", HintKind.OPERATION, str(operation.pk))])
+    known = newest_id()
+
+    def told(_: Operation) -> list[object]:
+        _send([("clusterubd", HintKind.OPERATION, str(operation.pk))])  # it ended meanwhile
+        return []
+
+    monkeypatch.setattr(history, "_told", told)
+    answer = as_oda.get(f"/operations/{operation.pk}/", headers={"Accept": "text/html"})
+    assert f'data-last-hint="{known}"' in answer.content.decode()
+    assert newest_id() != known
