@@ -17,19 +17,30 @@ from hapanel.supervisor.options import read_options
 from hapanel.supervisor.panel_programs import base_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "var" / "demo"
+HELP_WORDS = {"-h", "--help", "help"}
 HELP = """usage: ./panel VERB ...
 
   demo      the panel with a lab cluster, on this machine only; --help shows its options
   up, stop  the panel on the configured database, without the lab; stop also ends a demo
   manage    Django's manage.py; `manage --demo ...` speaks to the demo's database
   ctl       hurt and heal the demo's lab: ctl status, ctl crash slave, ctl power-on slave
+            (`ctl --var DIR` and `manage --demo --var DIR`: the demo that keeps to DIR)
   test      every test, real browser included; further words go to pytest
   check     style, types, floors, migrations, translations
   bench     the benchmarks
   setup     only make .venv (--dev: with the tools for test, check and bench)
 
 Everything is kept in .venv and var/ of this folder. docs/operations.md tells more.
+"""
+CTL_HELP = """usage: ./panel ctl [--var DIR] ACTION ...
+
+  status                                  the lab's whole truth, as JSON
+  crash NODE, power-on NODE               a black hole, and back
+  cut, heal NODE NODE                     the replication link; --network cluster|replication|all
+  slow-link NODE NODE MBIT                the same networks, slower
+  api NODE ok|refuse|hang|drop-answer     how the node's API fails
+
+--var DIR is the folder that ./panel demo was given. docs/lab.md lists every action.
 """
 
 NO_DEMO = refusal_kind(
@@ -56,13 +67,18 @@ def manage(words: list[str]) -> int:
     """Become manage.py, with the demo's settings when the first word is --demo."""
     environ = base_environment(ROOT)
     if words[:1] == ["--demo"]:
-        environ, words = _of_the_demo(environ), words[1:]
+        demo, words = _which_demo(words[1:])
+        environ = _of_the_demo(environ, demo)
     return _become(_environment(RUNTIME_LOCK), ["manage.py", *words], environ)
 
 
 def ctl(words: list[str]) -> int:
     """Become the lab's control command, pointed at the demo's lab."""
-    ready = _read_demo("lab-ready.json")
+    demo, words = _which_demo(words)
+    if not words or words[0] in HELP_WORDS:
+        sys.stdout.write(CTL_HELP)
+        return 0
+    ready = _read_demo(demo, "lab-ready.json")
     where = ["--url", ready["control_url"], "--token", ready["control_token"]]
     python = _environment(RUNTIME_LOCK)
     return _become(python, ["-m", "hapanel.lab", "ctl", *where, *words])
@@ -114,7 +130,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
 
 def run(words: list[str]) -> int:
     """Carry out one command line; the exit code."""
-    if not words or words[0] in {"-h", "--help", "help"}:
+    if not words or words[0] in HELP_WORDS:
         sys.stdout.write(HELP)
         return 0
     verb = VERBS.get(words[0])
@@ -138,14 +154,21 @@ def _environment(lock: str) -> Path:
     return environment.python
 
 
-def _of_the_demo(environ: dict[str, str]) -> dict[str, str]:
+def _which_demo(words: list[str]) -> tuple[Path, list[str]]:
+    """The folder that the demo keeps to, and the words without --var."""
+    if words[:1] == ["--var"] and len(words) > 1:
+        return Path(words[1]).expanduser().resolve() / "demo", words[2:]
+    return ROOT / "var" / "demo", words
+
+
+def _of_the_demo(environ: dict[str, str], demo: Path) -> dict[str, str]:
     """The demo's settings in place of what is set for the real panel, a token at hand apart."""
     others = {
         name: value
         for name, value in environ.items()
         if not name.startswith("HAPANEL_") or name == "HAPANEL_TOKEN_SECRET"
     }
-    return others | _read_demo("environment.json")
+    return others | _read_demo(demo, "environment.json")
 
 
 def _become(python: Path, words: list[str], environ: dict[str, str] | None = None) -> int:
@@ -155,9 +178,9 @@ def _become(python: Path, words: list[str], environ: dict[str, str] | None = Non
     os.execve(python, [str(python), *words], environ or base_environment(ROOT))  # noqa: S606 - no shell is wanted
 
 
-def _read_demo(name: str) -> dict[str, str]:
+def _read_demo(demo: Path, name: str) -> dict[str, str]:
     try:
-        facts = json.loads((DEMO / name).read_text())
+        facts = json.loads((demo / name).read_text())
     except (OSError, ValueError) as error:
         raise Refused(NO_DEMO()) from error
     return facts if isinstance(facts, dict) else {}

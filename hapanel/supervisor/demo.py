@@ -12,7 +12,7 @@ from typing import Any
 
 from hapanel import embedded_redis
 from hapanel.supervisor.addresses import ask_readyz, claim_net, claim_port
-from hapanel.supervisor.options import Options, how_to_stop
+from hapanel.supervisor.options import Options, how_to_hurt, how_to_stop
 from hapanel.supervisor.panel_programs import (
     PanelPrograms,
     base_environment,
@@ -177,8 +177,9 @@ class Demo:
             for name, role in ROLES.items()
         ]
         stop = how_to_stop(self._root, self._options.var)
+        ctl = how_to_hurt(self._root, self._options.var)
         end = [
-            "  Crash a node of the lab: ./panel ctl crash slave   (back: power-on slave)",
+            f"  Crash a node of the lab: {ctl} crash slave   (back: power-on slave)",
             f"  Logs: {facts['var']}/log     End: Ctrl-C, or {stop}",
         ]
         return "\n".join(["", f"HA Panel demo: {facts['url']}", "", *accounts, "", *end, ""])

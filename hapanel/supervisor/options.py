@@ -63,6 +63,11 @@ def how_to_stop(root: Path, var: Path) -> str:
     return "./panel stop" if var == own_folder(root) else f"./panel stop --var {var}"
 
 
+def how_to_hurt(root: Path, var: Path) -> str:
+    """The command that hurts and heals the lab of the demo that keeps to `var`."""
+    return "./panel ctl" if var == root / "var" else f"./panel ctl --var {var}"
+
+
 def _folder(text: str) -> Path:
     return Path(text).expanduser().resolve()
 

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from hapanel.bootstrap import verbs
 from hapanel.kernel.refusal import Refused
 from hapanel.supervisor import addresses
 from hapanel.supervisor.__main__ import main
 from hapanel.supervisor.addresses import ask_readyz, claim_net, claim_port
 from hapanel.supervisor.journal import Journal
-from hapanel.supervisor.options import how_to_stop, read_options
+from hapanel.supervisor.options import how_to_hurt, how_to_stop, read_options
 from hapanel.supervisor.program import Program
 from hapanel.supervisor.run_lock import RunLock
 from hapanel.supervisor.running_set import EndRequested, RunningSet
@@ -204,6 +205,31 @@ def test_up_and_stop_keep_to_the_folder_that_manage_uses(
     assert read_options(ROOT, ["demo"]).var == ROOT / "var"
     assert how_to_stop(ROOT, tmp_path / "state") == "./panel stop"
     assert how_to_stop(ROOT, ROOT / "var") == f"./panel stop --var {ROOT / 'var'}"
+
+
+def test_a_demo_in_another_folder_names_the_command_that_reaches_its_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    ready = {"control_url": "http://127.0.0.1:1/", "control_token": "secret"}
+    (tmp_path / "demo" / "lab-ready.json").write_text(json.dumps(ready))
+    became: list[list[str]] = []
+    monkeypatch.setattr(verbs, "_environment", lambda lock: Path(lock))
+
+    def become(python: Path, words: list[str]) -> int:
+        became.append(words)
+        return 0
+
+    monkeypatch.setattr(verbs, "_become", become)
+    told = how_to_hurt(ROOT, tmp_path).split()[2:]
+    assert verbs.run(["ctl", *told, "crash", "slave"]) == 0
+    assert became[0][-4:] == ["--token", "secret", "crash", "slave"]
+    assert how_to_hurt(ROOT, ROOT / "var") == "./panel ctl"
+
+
+def test_the_words_of_ctl_are_told_without_a_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verbs.run(["ctl", "--help"]) == 0
+    assert "power-on NODE" in capsys.readouterr().out
 
 
 def test_a_taken_port_is_refused_with_another_one_to_choose() -> None:
