@@ -161,9 +161,17 @@ def lrm_shown(state: str, *, dead: bool = False, stale: bool = False) -> Shown:
     return Shown("danger", gettext("does not answer")) if dead else _look_up(_LRM, state)
 
 
-def ha_service_shown(state: str) -> Shown:
-    """How the HA manager is shown, and whether it may fence."""
-    return _look_up({**_LRM, **_FENCING}, state)
+def ha_manager_shown(state: str, *, silent: bool = False, stale: bool = False) -> Shown:
+    """How the HA manager is shown; `silent`: its node is not online.
+
+    Proxmox itself calls it dead 30 s after its last sign of life, and active until then.
+    """
+    return lrm_shown(state, dead=silent or state == "dead", stale=stale)
+
+
+def fencing_shown(state: str) -> Shown:
+    """Whether the HA manager may fence."""
+    return _look_up(_FENCING, state)
 
 
 def service_shown(state: str) -> Shown:

@@ -99,6 +99,7 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "stale": found.is_stale(),
         "verdict": verdict,
+        "members": nodes,
         "nodes": SimpleLazyObject(lambda: _node_lines(found, nodes)),
         "online": sum(node.is_online for node in nodes),
         "missing": sum(not node.is_online for node in nodes),

@@ -114,3 +114,17 @@ def test_a_node_that_is_being_fenced_counts_as_missing(as_oda: Client, clusterub
     Node.objects.filter(name="slave").update(status=NodeStatus.FENCE)
     assert "1 not online" in _page(as_oda)
     assert as_oda.get("/api/v1/clusters/clusterubd/").json()["nodes_online"] == 1
+
+
+def test_a_manager_on_a_lost_node_is_not_shown_at_work(as_oda: Client, clusterubd: Cluster) -> None:
+    """Proxmox calls it active for 30 s more; the panel knows that its node is gone."""
+    HaResource.objects.create(cluster=clusterubd, sid="vm:100", state="started")
+    Cluster.objects.update(ha_manager_node="slave", ha_manager_state="active")
+    assert "Manager: slave</span>" in _page(as_oda)
+    Cluster.objects.update(ha_manager_state="dead")
+    assert "Manager: slave, does not answer" in _page(as_oda)
+    Cluster.objects.update(ha_manager_state="active")
+    Node.objects.filter(name="slave").update(status=NodeStatus.OFFLINE)
+    assert "Manager: slave, does not answer" in _page(as_oda)
+    page = as_oda.get("/clusters/clusterubd/ha/").content.decode()
+    assert "does not answer" in page.partition("HA manager</h2>")[2].partition("<dt>Quorum")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -275,9 +276,17 @@ def status_word(status: str) -> str:
 
 
 @register.simple_tag
-def ha_service_word(state: str) -> str:
-    """The word for the state of the HA manager, or of its fencing."""
-    return states.ha_service_shown(state).word
+def ha_manager(cluster: Any, nodes: Iterable[Any], stale: bool = False) -> states.Shown:
+    """The HA manager's shape and word, judged beside the state of its node."""
+    online = {node.name for node in nodes if node.is_online}
+    silent = cluster.ha_manager_node not in online
+    return states.ha_manager_shown(cluster.ha_manager_state, silent=silent, stale=stale)
+
+
+@register.simple_tag
+def fencing_word(state: str) -> str:
+    """The word for whether the HA manager may fence."""
+    return states.fencing_shown(state).word
 
 
 @register.simple_tag
