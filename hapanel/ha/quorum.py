@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from hapanel.ha.votes import majority
 from hapanel.ports.cluster import HaStatus, Membership, NodeVotes, QDevice
 
 
@@ -42,7 +43,7 @@ class Ballot:
     @property
     def needed(self) -> int:
         """The votes that make a quorum: more than half of the expected ones."""
-        return self.expected // 2 + 1
+        return majority(self.expected)
 
     @property
     def total(self) -> int:

@@ -1,0 +1,82 @@
+"""The timing of the HA stack as a parameter: the regression simulator's and a real cluster's.
+
+All values are seconds. Those of REAL are constants of pve-ha-manager 5.2, pve-cluster and
+watchdog-mux, except those of corosync (`detection`, `qdevice_gap`), of a reboot and of jobs, which
+were measured on two nodes and differ from cluster to cluster.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Jobs(StrEnum):
+    """Who does the LRM's work.
+
+    INLINE: done within the LRM's iteration, in no time. TIMED: done by the engine, after the
+    profile's durations. REPORTED: done by the caller, who says how it ended (`actions.report`).
+    """
+
+    INLINE = "inline"
+    TIMED = "timed"
+    REPORTED = "reported"
+
+
+class Durations(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the work on a guest takes when the engine does it itself (Jobs.TIMED)."""
+
+    start: float = 2.0
+    stop: float = 5.0
+    move: float = 10.0
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the parts of the HA stack wait, and in which order they run.
+
+    lockstep: every daemon once per round, in the order of node names, each taking one second
+        (the regression simulator); otherwise each daemon runs when it is due.
+    detection: from a node's silence until corosync drops it from the membership.
+    qdevice_gap: begin and end of the time without the QDevice's vote after a node fell silent.
+    lock_timeout: from a lock's last renewal until another may have it.
+    unlock_first: the first attempt at a dead lock only asks pmxcfs to give it up.
+    lock_by_process: a lock belongs to one boot of its node, and the member with the lowest id
+        times it; otherwise to the node's name.
+    watchdog: from a client's last sign of life to the reset of its node.
+    reboot: from power off to the daemons' start when a node reboots.
+    """
+
+    lockstep: bool
+    jobs: Jobs
+    durations: Durations = Durations()
+    detection: float = 0.0
+    qdevice_gap: tuple[float, float] = (0.0, 0.0)
+    lock_timeout: float = 120.0
+    unlock_first: bool = False
+    lock_by_process: bool = False
+    watchdog: float = 60.0
+    reboot: float = 0.0
+    fence_delay: float = 60.0
+    gone_delay: float = 3600.0
+    master_round: float = 10.0
+    slave_retry: float = 1.0
+    waiting: float = 5.0
+    lrm_active: float = 10.0
+    lrm_maintenance: float = 5.0
+    crm_idle_rounds: int = 90
+    lrm_idle_rounds: int = 60
+
+
+REGRESSION = Profile(lockstep=True, jobs=Jobs.INLINE)
+
+REAL = Profile(
+    lockstep=False,
+    jobs=Jobs.TIMED,
+    detection=7.5,
+    qdevice_gap=(12.0, 14.0),
+    unlock_first=True,
+    lock_by_process=True,
+    watchdog=70.0,
+    reboot=45.0,
+)
