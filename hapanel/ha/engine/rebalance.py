@@ -8,7 +8,7 @@ here are those of 2.0, which belongs to pve-ha-manager 5.2.0.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import sqrt, trunc
+from math import fsum, sqrt, trunc
 
 import msgspec
 
@@ -37,10 +37,10 @@ class Candidate(msgspec.Struct, frozen=True):
 def imbalance(nodes: Collection[NodeLoad]) -> float:
     """How unequal the loads are: 0 when all are alike."""
     loads = [sum(node.fractions) / 2 for node in nodes]
-    if len(loads) < 2 or not sum(loads):
+    if len(loads) < 2 or not any(loads):
         return 0.0
-    mean = sum(loads) / len(loads)
-    return sqrt(sum((load - mean) ** 2 for load in loads) / len(loads)) / mean
+    mean = fsum(loads) / len(loads)
+    return sqrt(fsum((load - mean) ** 2 for load in loads) / len(loads)) / mean
 
 
 def rebalance(turn: Round) -> None:
@@ -93,7 +93,7 @@ def _candidates(turn: Round, usage: SizedUsage) -> list[Candidate]:
             return []
         if len(places) == 1:
             _, best = classes(turn.scene, sid)
-            cpu, mem = (sum(part) for part in zip(*map(usage.moved_load, bundle), strict=True))
+            cpu, mem = (fsum(part) for part in zip(*map(usage.moved_load, bundle), strict=True))
             found.extend(
                 Candidate(sid, source, target, cpu, mem)
                 for target in sorted(best.difference(occupied(turn.scene, sid), {source}))

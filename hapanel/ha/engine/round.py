@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -76,15 +77,26 @@ class Round:
         return self.memory.rules or compile_rules((), ())
 
     def count_usage(self) -> None:
-        """Start the counters anew from all services and the guests outside HA."""
+        """Start the counters anew from all services and the running guests outside HA."""
         online = self.nodes.online()
         usage = _usage(self.draft, online)
         for sid, service in self.draft.services.items():
-            usage.add(sid, service)
+            usage.add(sid, self._as_told(service))
         for name, each in self.draft.bystanders.items():
             if self.draft.is_running(each.node, name):
                 usage.add_bystander(name, each.node, each.load)
+        for sid, guest in self.draft.guests.items():
+            if sid not in self.draft.services and self.draft.is_running(guest.node, sid):
+                usage.add_bystander(sid, guest.node, guest.load)
         self.scene = replace(self.scene, online=online, usage=usage)
+
+    def _as_told(self, service: Service) -> Service:
+        """The service as its LRM's last word makes it: a guest that started is measured already."""
+        if service.is_running or service.state is not ServiceState.STARTED:
+            return service
+        if self.results.get(service.uid) is JobResult.OK:
+            return replace(service, is_running=True)
+        return service
 
     # services
 
@@ -192,5 +204,5 @@ def _measured(draft: Draft) -> dict[str, tuple[float, float]]:
             for name in running
             if (each := draft.guests.get(name) or draft.bystanders.get(name))
         ]
-        found[node] = (sum(load.cpu for load in loads), float(sum(load.mem for load in loads)))
+        found[node] = (fsum(load.cpu for load in loads), float(sum(load.mem for load in loads)))
     return found

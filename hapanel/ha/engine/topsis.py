@@ -9,7 +9,7 @@ The weights are those of proxmox-resource-scheduling.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import sqrt
+from math import fsum, sqrt
 from typing import TypeAlias
 
 Row: TypeAlias = tuple[float, float, float, float]
@@ -27,8 +27,8 @@ def row(loads: Iterable[tuple[float, float]]) -> Row:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The quadratic mean."""
-    return sqrt(sum(value * value for value in values) / len(values))
+    """The quadratic mean, whatever the order of the nodes, so that equal ones stay equal."""
+    return sqrt(fsum(value * value for value in values) / len(values))
 
 
 def scores(rows: Sequence[Row]) -> list[float]:
@@ -48,7 +48,7 @@ def scores(rows: Sequence[Row]) -> list[float]:
 
 
 def _normalised(values: Sequence[float]) -> list[float]:
-    length = sqrt(sum(value * value for value in values))
+    length = sqrt(fsum(value * value for value in values))
     return [value / length for value in values] if length else list(values)
 
 

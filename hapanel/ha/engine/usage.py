@@ -7,6 +7,7 @@ ones. A service that moves counts on both its nodes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from typing import Protocol
 
 import msgspec
@@ -166,9 +167,8 @@ class SizedUsage:
 
     def _total(self, node: str) -> NodeLoad:
         if node not in self._totals:
-            cpu, mem = (self._measured or {}).get(node, (0.0, 0))
-            for more_cpu, more_mem in self._added[node].values():
-                cpu, mem = cpu + more_cpu, mem + more_mem
+            parts = [(self._measured or {}).get(node, (0.0, 0.0)), *self._added[node].values()]
+            cpu, mem = (fsum(part) for part in zip(*parts, strict=True))
             machine = self._machines[node]
             self._totals[node] = NodeLoad(cpu, mem, machine.maxcpu, machine.maxmem)
         return self._totals[node]
