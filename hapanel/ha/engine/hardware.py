@@ -15,20 +15,23 @@ def power_on(draft: Draft, node: str) -> None:
     """Switch a node on: its daemons start at once, its guests only when somebody starts them."""
     machine = draft.machines[node]
     if machine.has_power:
-        machine = replace(machine, has_network=True, halt=None)
-    else:
-        start_crm(draft, node)
-        _start_lrm(draft, node)
-        machine = replace(
+        draft.put_machine(replace(machine, has_network=True, halt=None, lost_at=None))
+        return
+    draft.put_machine(
+        replace(
             machine,
             has_power=True,
             has_network=True,
             halt=None,
             since=draft.now,
+            lost_at=None,
+            boots_at=None,
             can_write=True,
             can_update=True,
         )
-    draft.put_machine(replace(machine, lost_at=None, boots_at=None))
+    )
+    start_crm(draft, node)
+    _start_lrm(draft, node)
 
 
 def power_off(draft: Draft, node: str) -> None:
@@ -60,8 +63,8 @@ def set_network(draft: Draft, node: str, connected: bool) -> None:
 
 
 def start_crm(draft: Draft, node: str) -> None:
-    """Start a node's CRM unless it runs."""
-    if node not in draft.crms:
+    """Start a node's CRM unless it runs or the node is off."""
+    if node not in draft.crms and draft.machines[node].has_power:
         draft.put_crm(node, Crm(due=draft.now))
         draft.emit(CrmChanged(at=draft.now, node=node, old=None, new=CrmState.WAIT_FOR_QUORUM))
 

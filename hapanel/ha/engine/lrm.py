@@ -160,7 +160,8 @@ class Agent:
         elif self._may_disarm():
             self._give_up()
             self._become(LrmState.WAIT_FOR_AGENT_LOCK)
-            self._tell(LrmMode.DISARM)
+            if self.lrm.mode is LrmMode.ACTIVE:
+                self._tell(LrmMode.DISARM)
         elif self.lrm.mode is LrmMode.MAINTENANCE:
             self._become(LrmState.MAINTENANCE)
         else:
@@ -188,6 +189,8 @@ class Agent:
         """Keep the lock until the last service has left, then let go of it."""
         if self._is_to_be_fenced():
             self._become(LrmState.LOST_AGENT_LOCK)
+        elif self._may_disarm():
+            self._give_up()
         elif self.active_services() or self.queue.run(self.seen):
             if not self._take_lock():
                 self._become(LrmState.LOST_AGENT_LOCK)
