@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from hapanel.ha.replay.case import as_case
+from hapanel.ha.replay.form import as_case
 from hapanel.ha.replay.outcome import outcome
 from hapanel.ha.replay.play import play
 from tests.machine import FACTS

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hapanel.ha.replay.case import CaseError, read_case
+from hapanel.ha.replay.form import CaseError, read_case
 from hapanel.ha.replay.outcome import outcome
 from hapanel.ha.replay.play import play
 

@@ -1,193 +1,24 @@
-"""The form of a recorded case, and the world that it begins with.
-
-Of `expected` only `duration` is read.
-"""
+"""The world in which a case begins."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Literal, TypeAlias
-
-import msgspec
 
 from hapanel.ha.engine.options import AutoRebalance, Options
 from hapanel.ha.engine.profile import REGRESSION
 from hapanel.ha.engine.rules import Group, NodeAffinity, ResourceAffinity, Rule
-from hapanel.ha.engine.words import (
-    BalanceMethod,
-    NodeState,
-    Requested,
-    Scheduler,
-    ServiceState,
-    ShutdownPolicy,
+from hapanel.ha.engine.words import Requested
+from hapanel.ha.engine.world import Disarm, Faults, Guest, Load, Machine, Service, World
+from hapanel.ha.replay.form import (
+    AssignedForm,
+    CaseError,
+    CaseForm,
+    DatacenterForm,
+    HardwareForm,
+    ManagerForm,
+    NodeAffinityForm,
+    ResourceAffinityForm,
+    ServiceForm,
+    UsedForm,
 )
-from hapanel.ha.engine.world import Faults, Guest, Load, Machine, Service, World
-
-Flag: TypeAlias = int
-Switch: TypeAlias = Literal["on", "off"]
-# What the simulator gives a node that says nothing of itself.
-_DEFAULT_VERSION = "9.0.0~2"
-
-
-class CaseError(Exception):
-    """A case is not what it says. `place` is a path into the file."""
-
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(f"{place}: {message}")
-        self.place = place
-
-
-class HardwareForm(msgspec.Struct, frozen=True):
-    """One node at the start."""
-
-    power: Switch
-    network: Switch
-    maxcpu: float | None = None
-    maxmem: int | None = None
-    version: str = msgspec.field(name="pve-manager-version", default=_DEFAULT_VERSION)
-
-
-class ServiceForm(msgspec.Struct, frozen=True):
-    """One HA resource."""
-
-    node: str
-    state: Literal["started", "enabled", "stopped", "disabled", "ignored"]
-    group: str | None = None
-    failback: Flag = 1
-    max_restart: int = 1
-    max_relocate: int = 1
-    lock: str | None = None
-
-
-class GroupForm(msgspec.Struct, frozen=True):
-    """One HA group."""
-
-    nodes: dict[str, int]
-    restricted: bool | Flag = False
-    nofailback: bool | Flag = False
-
-
-class NodeAffinityForm(msgspec.Struct, frozen=True, tag="node-affinity"):
-    """A rule about nodes."""
-
-    id: str
-    resources: list[str]
-    nodes: dict[str, int]
-    disabled: bool = False
-    strict: bool = False
-
-
-class ResourceAffinityForm(msgspec.Struct, frozen=True, tag="resource-affinity"):
-    """A rule about company."""
-
-    id: str
-    resources: list[str]
-    affinity: Literal["positive", "negative"]
-    disabled: bool = False
-
-
-class CrsForm(msgspec.Struct, frozen=True, rename="kebab"):
-    """datacenter.crs."""
-
-    ha: Scheduler = Scheduler.BASIC
-    ha_rebalance_on_start: Flag = 0
-    ha_auto_rebalance: Flag = 0
-    ha_auto_rebalance_method: BalanceMethod = BalanceMethod.BRUTEFORCE
-    ha_auto_rebalance_threshold: float | None = None
-    ha_auto_rebalance_margin: float | None = None
-    ha_auto_rebalance_hold_duration: int | None = None
-
-
-class HaForm(msgspec.Struct, frozen=True):
-    """datacenter.ha."""
-
-    shutdown_policy: ShutdownPolicy = ShutdownPolicy.CONDITIONAL
-
-
-class DatacenterForm(msgspec.Struct, frozen=True):
-    """Datacenter options."""
-
-    crs: CrsForm = CrsForm()
-    ha: HaForm = HaForm()
-
-
-class AssignedForm(msgspec.Struct, frozen=True):
-    """What a guest is assigned."""
-
-    maxcpu: float = Load().maxcpu
-    maxmem: int = Load().maxmem
-
-
-class UsedForm(msgspec.Struct, frozen=True):
-    """What a guest uses."""
-
-    cpu: float = Load().cpu
-    mem: float = Load().mem
-
-
-class StatusForm(msgspec.Struct, frozen=True):
-    """One service in the manager status at the start."""
-
-    state: ServiceState
-    node: str
-    target: str | None = None
-    running: Flag = 0
-    failed_nodes: list[str] | None = None
-    maintenance_node: str | None = None
-
-
-class ManagerForm(msgspec.Struct, frozen=True):
-    """The manager status at the start."""
-
-    master_node: str | None = None
-    node_status: dict[str, NodeState] = {}
-    service_status: dict[str, StatusForm] = {}
-
-
-class ExpectedForm(msgspec.Struct, frozen=True):
-    """All that is read of what was recorded."""
-
-    duration: float
-
-
-class CaseForm(msgspec.Struct, frozen=True):
-    """A case as it lies in the file."""
-
-    nodes: list[str]
-    hardware_status: dict[str, HardwareForm]
-    services: dict[str, ServiceForm]
-    commands: list[list[str]]
-    expected: ExpectedForm
-    name: str = ""
-    groups: dict[str, GroupForm] = {}
-    rules: list[NodeAffinityForm | ResourceAffinityForm] = []
-    datacenter: DatacenterForm = DatacenterForm()
-    static_service_stats: dict[str, AssignedForm] | None = None
-    dynamic_service_stats: dict[str, UsedForm] | None = None
-    initial_manager_status: ManagerForm = ManagerForm()
-    initial_service_status: dict[str, dict[str, Flag]] = {}
-
-
-def read_case(path: Path) -> CaseForm:
-    """Read one case. Raises CaseError with the place of what is wrong."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=CaseForm, strict=False)
-    except OSError as error:
-        raise CaseError(str(path), error.strerror or "not readable") from error
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at ")
-        raise CaseError(place.strip("`") or "$", message) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CaseError(str(path), f"not JSON: {error}") from error
-
-
-def as_case(value: object) -> CaseForm:
-    """A case out of what a JSON reader made of it. Raises CaseError."""
-    try:
-        return msgspec.convert(value, CaseForm, strict=False)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at ")
-        raise CaseError(place.strip("`") or "$", message) from error
 
 
 def faults(sid: str) -> Faults:
@@ -287,7 +118,8 @@ def first_world(case: CaseForm) -> World:
     """The world at the start of a case. Raises CaseError where the case contradicts itself."""
     if set(case.nodes) != set(case.hardware_status):
         raise CaseError("$.hardware_status", "its nodes are not those of $.nodes")
-    services = _services(case.initial_manager_status)
+    manager = case.initial_manager_status
+    services = _services(manager)
     return World(
         profile=REGRESSION,
         options=_options(case.datacenter),
@@ -310,7 +142,13 @@ def first_world(case: CaseForm) -> World:
             for node, guests in case.initial_service_status.items()
         },
         services=services,
-        node_states=case.initial_manager_status.node_status,
-        master=case.initial_manager_status.master_node,
+        node_states=manager.node_status,
+        maintenance_requests=frozenset(
+            node for node, asked in manager.node_request.items() if asked.maintenance
+        ),
+        disarm=Disarm(mode=manager.disarm.mode, state=manager.disarm.state)
+        if manager.disarm
+        else None,
+        master=manager.master_node,
         last_uid=len(services),
     )

@@ -10,7 +10,8 @@ from hapanel.ha.engine import actions as act
 from hapanel.ha.engine import step as engine
 from hapanel.ha.engine.events import Event
 from hapanel.ha.engine.world import World
-from hapanel.ha.replay.case import CaseForm, first_world
+from hapanel.ha.replay.case import first_world
+from hapanel.ha.replay.form import CaseForm
 from hapanel.ha.replay.story import Delay, SkipRounds, read_command
 
 Played: TypeAlias = tuple[World, list[Event]]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from hapanel.ha.engine import actions as act
 from hapanel.ha.engine.words import Halt
 from hapanel.ha.engine.world import Guest, World
-from hapanel.ha.replay.case import CaseError, faults, requested
+from hapanel.ha.replay.case import faults, requested
+from hapanel.ha.replay.form import CaseError
 
 
 class Delay(msgspec.Struct, frozen=True):
