@@ -51,6 +51,18 @@ class RestartLrm(msgspec.Struct, frozen=True):
     node: str
 
 
+class StopLrm(msgspec.Struct, frozen=True):
+    """A node's LRM is stopped in order: it freezes its services and exits."""
+
+    node: str
+
+
+class StartLrm(msgspec.Struct, frozen=True):
+    """A node's LRM is started again."""
+
+    node: str
+
+
 class StopCrm(msgspec.Struct, frozen=True):
     """A node's CRM is stopped in order."""
 
@@ -146,6 +158,8 @@ Action: TypeAlias = (
     | Network
     | HaltNode
     | RestartLrm
+    | StopLrm
+    | StartLrm
     | StopCrm
     | StartCrm
     | ReachQDevice
@@ -211,6 +225,8 @@ _ENTER: dict[type[Any], Callable[[Draft, Any], None]] = {
     Network: lambda draft, a: hardware.set_network(draft, a.node, a.connected),
     HaltNode: lambda draft, a: hardware.halt(draft, a.node, a.how),
     RestartLrm: lambda draft, a: hardware.restart_lrm(draft, a.node),
+    StopLrm: lambda draft, a: hardware.stop_lrm(draft, a.node),
+    StartLrm: lambda draft, a: hardware.start_lrm(draft, a.node),
     StopCrm: lambda draft, a: hardware.stop_crm(draft, a.node),
     StartCrm: lambda draft, a: hardware.start_crm(draft, a.node),
     ReachQDevice: lambda draft, a: draft.set_qdevice_reachable(a.is_reachable),

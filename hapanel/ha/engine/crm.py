@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hapanel.ha.engine import locks, master
 from hapanel.ha.engine.draft import Draft
 from hapanel.ha.engine.events import CrmChanged, FileSystemTrouble
-from hapanel.ha.engine.words import CrmState, DisarmState, NodeState, ServiceState
+from hapanel.ha.engine.words import CrmState, DisarmState, NodeState
 from hapanel.ha.engine.world import Memory
 
 
@@ -51,10 +51,7 @@ class Candidate:
         return (
             self.draft.is_quorate_on(self.node)
             and machine.can_update
-            and not any(
-                service.state is ServiceState.FENCE and service.node == self.node
-                for _, service in self.draft.services_of(self.node)
-            )
+            and not self.draft.is_to_be_fenced(self.node)
         )
 
     def _has_work(self) -> bool:
@@ -84,9 +81,7 @@ class Candidate:
             return False
         disarm = self.draft.disarm
         unarmed = disarm is not None and disarm.state is DisarmState.DISARMED
-        self.crm = replace(
-            self.crm, is_disarmed=unarmed, watchdog=None if unarmed else self.draft.now
-        )
+        self.crm = replace(self.crm, watchdog=None if unarmed else self.draft.now)
         return True
 
     def _become(self, state: CrmState) -> None:
@@ -157,7 +152,7 @@ class Candidate:
         self.crm = replace(self.crm, memory=memory)
         disarm = self.draft.disarm
         if disarm is not None and disarm.state is DisarmState.DISARMED:
-            self.crm = replace(self.crm, watchdog=None, is_disarmed=True)
+            self.crm = replace(self.crm, watchdog=None)
         return False
 
 

@@ -13,6 +13,7 @@ import msgspec
 from hapanel.ha.engine import membership
 from hapanel.ha.engine.events import Event
 from hapanel.ha.engine.membership import Members
+from hapanel.ha.engine.words import ServiceState
 from hapanel.ha.engine.world import Crm, Lrm, Machine, Service, World
 
 
@@ -49,6 +50,7 @@ class Draft:
         self._members: Members | None = None
         self._members_at = now
         self._on_node: dict[str, set[str]] | None = None
+        self._to_be_fenced: set[str] | None = None
 
     def freeze(self) -> World:
         """The world as it is now."""
@@ -129,17 +131,30 @@ class Draft:
 
     def put_service(self, sid: str, service: Service) -> None:
         """Set a service's entry in the manager status."""
+        old = self.services.get(sid)
         if self._on_node is not None:
-            old = self.services.get(sid)
             self._unindex(sid, old)
             self._index(self._on_node, sid, service)
         self.services[sid] = service
+        self._note_fence(old, service)
 
     def drop_service(self, sid: str) -> None:
         """Remove a service from the manager status."""
         if self._on_node is not None:
             self._unindex(sid, self.services.get(sid))
-        del self.services[sid]
+        self._note_fence(self.services.pop(sid), None)
+
+    def _note_fence(self, *services: Service | None) -> None:
+        """A service came into fence or left it: the nodes to be fenced are others now."""
+        if any(each is not None and each.state is ServiceState.FENCE for each in services):
+            self._to_be_fenced = None
+
+    def is_to_be_fenced(self, node: str) -> bool:
+        """Whether a service on `node` waits for its fence."""
+        if self._to_be_fenced is None:
+            waiting = (s for s in self.services.values() if s.state is ServiceState.FENCE)
+            self._to_be_fenced = {service.node for service in waiting}
+        return node in self._to_be_fenced
 
     def services_of(self, node: str) -> Iterator[tuple[str, Service]]:
         """The services that are on `node` or on their way to it."""

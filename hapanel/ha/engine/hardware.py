@@ -31,7 +31,7 @@ def power_on(draft: Draft, node: str) -> None:
         )
     )
     start_crm(draft, node)
-    _start_lrm(draft, node)
+    start_lrm(draft, node)
 
 
 def power_off(draft: Draft, node: str) -> None:
@@ -69,8 +69,9 @@ def start_crm(draft: Draft, node: str) -> None:
         draft.emit(CrmChanged(at=draft.now, node=node, old=None, new=CrmState.WAIT_FOR_QUORUM))
 
 
-def _start_lrm(draft: Draft, node: str) -> None:
-    if node not in draft.lrms:
+def start_lrm(draft: Draft, node: str) -> None:
+    """Start a node's LRM unless it runs or the node is off."""
+    if node not in draft.lrms and draft.machines[node].has_power:
         draft.put_lrm(node, Lrm(due=draft.now, since=draft.now))
         draft.emit(LrmChanged(at=draft.now, node=node, old=None, new=LrmState.WAIT_FOR_AGENT_LOCK))
 
@@ -97,6 +98,11 @@ def halt(draft: Draft, node: str, how: Halt) -> None:
     """Ask a node to shut down or reboot in order."""
     draft.put_machine(replace(draft.machines[node], halt=how))
     _ask_lrm_to_leave(draft, node, how)
+
+
+def stop_lrm(draft: Draft, node: str) -> None:
+    """Ask a node's LRM to freeze its services and exit; guests run on."""
+    _ask_lrm_to_leave(draft, node, None)
 
 
 def restart_lrm(draft: Draft, node: str) -> None:
@@ -157,7 +163,7 @@ def boot_due(draft: Draft) -> None:
 def lrm_exited(draft: Draft, node: str, comes_back: bool) -> None:
     """An LRM is gone: it starts anew, or the CRM follows it on the node's way down."""
     if comes_back:
-        _start_lrm(draft, node)
+        start_lrm(draft, node)
     elif draft.machines[node].halt is not None:
         if node in draft.crms:
             stop_crm(draft, node)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from hapanel.ha.engine import disarming
 from hapanel.ha.engine.commands import read_commands
 from hapanel.ha.engine.draft import Draft
@@ -11,7 +9,7 @@ from hapanel.ha.engine.events import FileSystemTrouble, ServiceAdded, ServiceDro
 from hapanel.ha.engine.groups import try_to_migrate
 from hapanel.ha.engine.rebalance import rebalance
 from hapanel.ha.engine.round import Round
-from hapanel.ha.engine.transitions import visit
+from hapanel.ha.engine.transitions import is_settled, visit
 from hapanel.ha.engine.words import NodeState, Requested, ServiceState
 from hapanel.ha.engine.world import Memory, Service
 
@@ -25,7 +23,6 @@ def manage(draft: Draft, node: str, memory: Memory) -> Memory:
     turn.nodes.update(turn.modes)
     if not turn.nodes.is_operational(node):
         return turn.close()
-    turn.memory = replace(turn.memory, scheduler=draft.options.scheduler)
     try_to_migrate(turn)
     turn.read_guests()
     _add_and_drop(turn)
@@ -77,6 +74,8 @@ def _add_and_drop(turn: Round) -> None:
 
 def _pass_until_quiet(turn: Round, sids: list[str]) -> None:
     """Visit the services in the order of strings, then fence; again, until nothing changes."""
+    if not turn.draft.profile.rechecks:
+        sids = [sid for sid in sids if not is_settled(turn, sid)]
     listed = sorted(sids)
     again = True
     while again:

@@ -45,6 +45,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         times it; otherwise to the node's name.
     watchdog: from a client's last sign of life to the reset of its node.
     reboot: from power off to the daemons' start when a node reboots.
+    rechecks: the LRMs look every round whether guests that they started still run. Without it a
+        world is much cheaper to move, but must not lose guests otherwise than with their nodes.
     """
 
     lockstep: bool
@@ -57,6 +59,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     lock_by_process: bool = False
     watchdog: float = 60.0
     reboot: float = 0.0
+    rechecks: bool = True
     fence_delay: float = 60.0
     gone_delay: float = 3600.0
     master_round: float = 10.0

@@ -77,14 +77,16 @@ def _order_best(turn: Round, usage: SizedUsage, before: float) -> None:
 
 
 def _candidates(turn: Round, usage: SizedUsage) -> list[Candidate]:
-    """All bundles that may move, each with the nodes it may go to; none when a node is lost."""
+    """All bundles that may move, each with the nodes it may go to; none when a node is lost.
+
+    A bundle is a service with those of its positive partners that are started as well.
+    """
     found: list[Candidate] = []
     services = turn.draft.services
-    for sid in sorted(services):
-        bundle = sorted({sid} | turn.scene.rules.partners(sid) & services.keys())
-        if bundle[0] != sid or any(
-            services[each].state is not ServiceState.STARTED for each in bundle
-        ):
+    started = {sid for sid, each in services.items() if each.state is ServiceState.STARTED}
+    for sid in sorted(started):
+        bundle = sorted({sid} | turn.scene.rules.partners(sid) & started)
+        if bundle[0] != sid:
             continue
         source = services[sid].node
         places = {usage.place_of(each)[0] for each in bundle}

@@ -139,16 +139,19 @@ class Round:
         self.draft.put_service(sid, new)
         self.scene.usage.remove(sid)
         self.scene.usage.add(sid, new)
+        self._note_change(sid, old, new, by_disarm=by_disarm)
+
+    def _note_change(self, sid: str, old: Service, new: Service, *, by_disarm: bool) -> None:
         self.draft.emit(
             ServiceChanged(
                 at=self.draft.now,
                 sid=sid,
                 old=old.state,
-                new=state,
+                new=new.state,
                 origin=old.node,
                 node=new.node,
-                target=target,
-                timeout=timeout,
+                target=new.target,
+                timeout=new.timeout,
                 by_disarm=by_disarm,
             )
         )

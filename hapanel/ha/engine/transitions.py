@@ -12,6 +12,8 @@ from hapanel.ha.engine.round import Round
 from hapanel.ha.engine.words import JobResult, LrmMode, NodeState, Requested, ServiceState
 from hapanel.ha.engine.world import Order, Service
 
+_NO_NEWS = frozenset({None, JobResult.OK})
+_RELOCATABLE = frozenset({JobResult.FAILED, JobResult.WRONG_NODE})
 _FREEZABLE = frozenset({ServiceState.STARTED, ServiceState.STOPPED, ServiceState.REQUEST_STOP})
 # Locks whose task died with the node. Others, such as `create`, mean an unfinished guest.
 _LEFTOVER_LOCKS = frozenset(
@@ -37,6 +39,22 @@ def visit(turn: Round, sid: str) -> bool:
     if turn.modes.get(after.node) is LrmMode.RESTART and after.state in _FREEZABLE:
         turn.change(sid, ServiceState.FREEZE)
     return turn.draft.services[sid].state is not service.state
+
+
+def is_settled(turn: Round, sid: str) -> bool:
+    """Whether a visit would change nothing, by a cheap look (without rechecks)."""
+    service = turn.draft.services[sid]
+    return (
+        service.is_running
+        and service.state is ServiceState.STARTED
+        and service.order is None
+        and service.maintenance_node is None
+        and service.node in turn.scene.online
+        and turn.results.get(service.uid) in _NO_NEWS
+        and turn.modes.get(service.node) is not LrmMode.RESTART
+        and turn.requested(sid) is Requested.STARTED
+        and not turn.scene.rules.binds(sid)
+    )
 
 
 def _fence_when_lost(turn: Round, sid: str, service: Service) -> bool:
@@ -147,24 +165,34 @@ def _obey(turn: Round, sid: str, service: Service, order: Order) -> None:
         turn.change(sid, ServiceState(order.verb), target=order.target)
 
 
-def _keep_running(turn: Round, sid: str, service: Service) -> None:
-    """Take in the LRM's word, then see whether the service belongs elsewhere."""
-    result = turn.results.get(service.uid)
-    preference = Preference.STAY
+def _take_result(
+    turn: Round, sid: str, service: Service, result: JobResult | None
+) -> tuple[Service, Preference] | None:
+    """The service after the LRM's word, and what to look for now; None when it is in error."""
+    if result is None:
+        return service, Preference.STAY
     if result is JobResult.OK:
         if service.failed_nodes or not service.is_running:
             service = replace(service, failed_nodes=(), is_running=True)
             turn.put(sid, service)
-    elif result is not None:
-        service = replace(
-            service, is_running=False, failed_nodes=(*service.failed_nodes, service.node)
-        )
-        turn.put(sid, service)
-        may_relocate = len(service.failed_nodes) <= turn.guests[sid].max_relocate
-        if result not in (JobResult.FAILED, JobResult.WRONG_NODE) or not may_relocate:
-            turn.change(sid, ServiceState.ERROR)
-            return
-        preference = Preference.TRY_NEXT
+        return service, Preference.STAY
+    failed_nodes = (*service.failed_nodes, service.node)
+    service = replace(service, is_running=False, failed_nodes=failed_nodes)
+    turn.put(sid, service)
+    may_relocate = len(failed_nodes) <= turn.guests[sid].max_relocate
+    if result not in _RELOCATABLE or not may_relocate:
+        turn.change(sid, ServiceState.ERROR)
+        return None
+    return service, Preference.TRY_NEXT
+
+
+def _keep_running(turn: Round, sid: str, service: Service) -> None:
+    """Take in the LRM's word, then see whether the service belongs elsewhere."""
+    result = turn.results.get(service.uid)
+    taken = _take_result(turn, sid, service, result)
+    if taken is None:
+        return
+    service, preference = taken
     node = turn.select(sid, preference)
     if node is not None and node != service.node:
         _move(turn, sid, service, node, preference)
@@ -172,9 +200,10 @@ def _keep_running(turn: Round, sid: str, service: Service) -> None:
     if preference is Preference.TRY_NEXT and node is None:
         turn.note_choice(sid, None, "start failed everywhere, trying here again")
     came_back = turn.nodes.is_online(service.node) and service.maintenance_node == service.node
-    if came_back or result is not None:
+    looks_again = result is not None and (turn.draft.profile.rechecks or result is not JobResult.OK)
+    if came_back or looks_again:
         # A new uid makes the LRM look again, and start a guest that died.
-        uid = service.uid if result is None else turn.draft.new_uid()
+        uid = turn.draft.new_uid() if looks_again else service.uid
         fallback = None if came_back else service.maintenance_node
         turn.put(sid, replace(service, uid=uid, maintenance_node=fallback))
 

@@ -25,7 +25,6 @@ from hapanel.ha.engine.words import (
     LrmState,
     NodeState,
     Requested,
-    Scheduler,
     ServiceState,
 )
 
@@ -161,7 +160,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     last_seen: Mapping[str, float] = {}
-    scheduler: Scheduler = Scheduler.BASIC
     group_countdown: int = 3
     imbalanced_rounds: int = 0
     rules: CompiledRules | None = None
@@ -173,7 +171,6 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
 
     state: CrmState = CrmState.WAIT_FOR_QUORUM
     wants_exit: bool = False
-    is_disarmed: bool = False
     watchdog: float | None = None
     idle_rounds: int = 0
     memory: Memory | None = None

@@ -6,12 +6,13 @@ from hapanel.ha.engine.options import AutoRebalance, Options
 from hapanel.ha.engine.profile import REGRESSION
 from hapanel.ha.engine.rules import Group, NodeAffinity, ResourceAffinity, Rule
 from hapanel.ha.engine.words import Requested
-from hapanel.ha.engine.world import Disarm, Faults, Guest, Load, Machine, Service, World
+from hapanel.ha.engine.world import Disarm, Faults, Guest, Load, Machine, Order, Service, World
 from hapanel.ha.replay.form import (
     AssignedForm,
     CaseError,
     CaseForm,
     DatacenterForm,
+    GroupForm,
     HardwareForm,
     ManagerForm,
     NodeAffinityForm,
@@ -99,6 +100,18 @@ def _options(form: DatacenterForm) -> Options:
     )
 
 
+def _group(form: GroupForm) -> Group:
+    return Group(
+        nodes=form.nodes, restricted=bool(form.restricted), nofailback=bool(form.nofailback)
+    )
+
+
+def _order(verb: str, word: str) -> Order:
+    if verb == "stop":
+        return Order(verb=verb, timeout=int(word) if word.isdecimal() else 0)
+    return Order(verb=verb, target=word)
+
+
 def _services(form: ManagerForm) -> dict[str, Service]:
     return {
         sid: Service(
@@ -109,6 +122,7 @@ def _services(form: ManagerForm) -> dict[str, Service]:
             failed_nodes=tuple(each.failed_nodes or ()),
             maintenance_node=each.maintenance_node,
             is_running=bool(each.running),
+            order=_order(*each.cmd) if each.cmd else None,
         )
         for uid, (sid, each) in enumerate(form.service_status.items(), start=1)
     }
@@ -129,14 +143,7 @@ def first_world(case: CaseForm) -> World:
         },
         guests={sid: _guest(case, sid, form) for sid, form in case.services.items()},
         rules=tuple(_rule(form) for form in case.rules if not form.disabled),
-        groups={
-            name: Group(
-                nodes=form.nodes,
-                restricted=bool(form.restricted),
-                nofailback=bool(form.nofailback),
-            )
-            for name, form in case.groups.items()
-        },
+        groups={name: _group(form) for name, form in case.groups.items()},
         running={
             node: frozenset(sid for sid, runs in guests.items() if runs)
             for node, guests in case.initial_service_status.items()

@@ -129,6 +129,7 @@ class StatusForm(msgspec.Struct, frozen=True):
     running: Flag = 0
     failed_nodes: list[str] | None = None
     maintenance_node: str | None = None
+    cmd: tuple[Literal["migrate", "relocate", "stop"], str] | None = None
 
 
 class NodeRequestForm(msgspec.Struct, frozen=True):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hapanel.ha.engine.actions import Command, HaltNode, PowerOff, PowerOn, RestartLrm
+from hapanel.ha.engine.actions import (
+    Command,
+    HaltNode,
+    PowerOff,
+    PowerOn,
+    RestartLrm,
+    StartLrm,
+    StopLrm,
+)
 from hapanel.ha.engine.events import LockTaken
 from hapanel.ha.engine.options import Options
 from hapanel.ha.engine.profile import REGRESSION
@@ -131,6 +139,16 @@ def test_a_restarted_lrm_freezes_and_thaws_without_touching_guests() -> None:
     assert tale.path("vm:1") == ["freeze", "started"]
     assert tale.starts("vm:1") == []
     assert world.running["ash"] == {"vm:1", "ct:2"}
+
+
+def test_stopping_the_ha_services_is_no_failure() -> None:
+    world, tale = story(three(), 400, (0, StopLrm("ash")), (150, Command("migrate vm:1 birch")))
+    assert tale.path("vm:1") == ["freeze"]
+    assert tale.node_states("ash") == []
+    assert world.running["ash"] == {"vm:1", "ct:2"}
+    world, tale = story(world, 60, (0, StartLrm("ash")))
+    assert tale.path("vm:1") == ["started"]
+    assert world.services["vm:1"].order is None
 
 
 def test_a_frozen_guest_is_not_recovered_when_its_node_dies() -> None:

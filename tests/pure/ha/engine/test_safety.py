@@ -8,6 +8,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from hapanel.ha.engine.actions import (
     Action,
@@ -25,6 +26,7 @@ from hapanel.ha.engine.actions import (
     StopCrm,
     apply,
 )
+from hapanel.ha.engine.events import Event, GuestStarted, ServiceChanged
 from hapanel.ha.engine.options import AutoRebalance, Options
 from hapanel.ha.engine.profile import REAL, REGRESSION, Profile
 from hapanel.ha.engine.rules import NodeAffinity, ResourceAffinity, Rule
@@ -114,3 +116,21 @@ def test_no_guest_ever_runs_on_two_nodes(seed: int, profile: Profile) -> None:
         while world.now < until:
             world, _ = step(world, max(world.now + 2, world.round_at))
             check(world)
+
+
+def told(seed: int, profile: Profile) -> list[Event]:
+    """What services went through and where guests were started, in a mixture."""
+    dice = Random(seed)
+    world = some_world(dice, profile)
+    events: list[Event] = []
+    for _ in range(dice.randint(3, 10)):
+        world, happened = apply(world, world.now, something(dice, world))
+        events.extend(happened)
+        world, happened = step(world, world.now + dice.choice([3, 20, 90, 200]))
+        events.extend(happened)
+    return [event for event in events if isinstance(event, ServiceChanged | GuestStarted)]
+
+
+@pytest.mark.parametrize("seed", range(20, 30))
+def test_not_looking_again_changes_nothing_but_the_cost(seed: int) -> None:
+    assert told(seed, REAL) == told(seed, replace(REAL, rechecks=False))
