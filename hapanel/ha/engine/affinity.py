@@ -8,6 +8,7 @@ import msgspec
 
 from hapanel.ha.engine.rules import (
     Bundle,
+    Conflict,
     NodeAffinity,
     ResourceAffinity,
     Rule,
@@ -28,7 +29,7 @@ class CompiledRules(msgspec.Struct, frozen=True, kw_only=True):
     places: Mapping[str, NodeAffinity]
     together: Mapping[str, frozenset[str]]
     apart: Mapping[str, frozenset[str]]
-    dropped: Mapping[str, Sequence[str]]
+    dropped: Mapping[str, Sequence[Conflict]]
 
     def binds(self, sid: str) -> bool:
         """Whether any rule says something about `sid`."""

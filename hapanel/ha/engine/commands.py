@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from hapanel.ha.engine.events import CommandRefused, CommandTaken, Rearmed, ServiceRelocated
+from hapanel.ha.engine.events import (
+    CommandRefused,
+    CommandTaken,
+    Rearmed,
+    ServiceRelocated,
+)
+from hapanel.ha.engine.reasons import No
 from hapanel.ha.engine.round import Round
 from hapanel.ha.engine.words import DisarmMode, NodeState
 from hapanel.ha.engine.world import Disarm, Order
@@ -19,13 +25,16 @@ def read_commands(turn: Round) -> None:
         verb, *words = command.split()
         handler = _HANDLERS.get(verb)
         if handler is None or len(words) != _WORDS[verb]:
-            _refuse(turn, command, "unable to parse it")
+            refuse(turn, command, No.NOT_UNDERSTOOD)
         else:
             handler(turn, command, *words)
 
 
-def _refuse(turn: Round, command: str, reason: str) -> None:
-    turn.draft.emit(CommandRefused(at=turn.draft.now, command=command, reason=reason))
+def refuse(turn: Round, command: str, reason: No, partner: str = "") -> None:
+    """Throw a command away and say why."""
+    turn.draft.emit(
+        CommandRefused(at=turn.draft.now, command=command, reason=reason, partner=partner)
+    )
 
 
 def _take(turn: Round, command: str, also: tuple[str, ...] = ()) -> None:
@@ -35,11 +44,11 @@ def _take(turn: Round, command: str, also: tuple[str, ...] = ()) -> None:
 def _move(turn: Round, command: str, sid: str, node: str) -> None:
     service = turn.draft.services.get(sid)
     if service is None:
-        _refuse(turn, command, "no such service")
+        refuse(turn, command, No.NO_SUCH_SERVICE)
     elif not turn.nodes.is_online(node):
-        _refuse(turn, command, "node not online")
+        refuse(turn, command, No.NODE_NOT_ONLINE)
     elif service.node == node:
-        _refuse(turn, command, "service already on target node")
+        refuse(turn, command, No.ALREADY_THERE)
     else:
         order_move(turn, command, sid, node)
 
@@ -53,7 +62,7 @@ def order_move(turn: Round, command: str, sid: str, node: str) -> None:
     for other in sorted(turn.scene.rules.strangers(sid)):
         there = services.get(other)
         if there is not None and there.node == node and there.target in (None, node):
-            _refuse(turn, command, f"{other} is there, in negative affinity")
+            refuse(turn, command, No.NEGATIVE_PARTNER_THERE, other)
             return
     order = Order(verb=command.split()[0], target=node)
     also = tuple(
@@ -69,7 +78,7 @@ def order_move(turn: Round, command: str, sid: str, node: str) -> None:
 def _stop(turn: Round, command: str, sid: str, timeout: str) -> None:
     service = turn.draft.services.get(sid)
     if service is None or not timeout.isdecimal():
-        _refuse(turn, command, "no such service" if service is None else "timeout is no number")
+        refuse(turn, command, No.NO_SUCH_SERVICE if service is None else No.NOT_UNDERSTOOD)
         return
     turn.put(sid, replace(service, order=Order(verb="stop", timeout=int(timeout))))
     _take(turn, command)
@@ -81,9 +90,9 @@ def _enable_maintenance(turn: Round, command: str, node: str) -> None:
         turn.draft.maintenance_requests |= {node}
         _take(turn, command)
     elif state is NodeState.MAINTENANCE:
-        _refuse(turn, command, "node is already in maintenance")
+        refuse(turn, command, No.ALREADY_IN_MAINTENANCE)
     else:
-        _refuse(turn, command, "node not online")
+        refuse(turn, command, No.NODE_NOT_ONLINE)
 
 
 def _disable_maintenance(turn: Round, command: str, node: str) -> None:
@@ -93,9 +102,9 @@ def _disable_maintenance(turn: Round, command: str, node: str) -> None:
 
 def _disarm(turn: Round, command: str, mode: str) -> None:
     if turn.draft.disarm is not None:
-        _refuse(turn, command, f"already in disarm state ({turn.draft.disarm.state})")
+        refuse(turn, command, No.ALREADY_DISARMED)
     elif mode not in list(DisarmMode):
-        _refuse(turn, command, "unknown mode")
+        refuse(turn, command, No.NOT_UNDERSTOOD)
     else:
         turn.draft.disarm = Disarm(mode=DisarmMode(mode))
         _take(turn, command)
@@ -103,7 +112,7 @@ def _disarm(turn: Round, command: str, mode: str) -> None:
 
 def _arm(turn: Round, command: str) -> None:
     if turn.draft.disarm is None:
-        _refuse(turn, command, "HA stack is not disarmed")
+        refuse(turn, command, No.NOT_DISARMED)
         return
     _take(turn, command)
     if turn.draft.disarm.mode is DisarmMode.IGNORE:

@@ -5,36 +5,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
+from hapanel.ha.engine.reasons import No, RuledOut, Why
+from hapanel.ha.engine.rules import Conflict
 from hapanel.ha.engine.words import CrmState, LrmMode, LrmState, NodeState, ServiceState
-
-
-class Because(StrEnum):
-    """Why a node does not come into question for a service."""
-
-    NOT_ONLINE = "not online"
-    NODE_AFFINITY = "strict node affinity"
-    LOWER_PRIORITY = "lower priority"
-    FAILED_THERE = "start failed there"
-    NEGATIVE_AFFINITY = "negative affinity"
-    POSITIVE_AFFINITY = "positive affinity"
-    WORSE_SCORE = "worse score"
-
-
-class RuledOut(msgspec.Struct, frozen=True):
-    """Why `sid` does not go to `node`; `partner` is the service or the rule that speaks."""
-
-    sid: str
-    node: str
-    because: Because
-    partner: str = ""
-
-    def __str__(self) -> str:
-        partner = f" with {self.partner}" if self.partner else ""
-        return f"{self.sid} not to {self.node}: {self.because}{partner}"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +113,7 @@ class PlaceChosen(Event, frozen=True, kw_only=True):
     sid: str
     origin: str
     node: str
-    why: str
+    why: Why
     ruled_out: tuple[RuledOut, ...]
 
 
@@ -147,7 +122,7 @@ class NoPlace(Event, frozen=True, kw_only=True):
 
     sid: str
     origin: str
-    why: str
+    why: Why
     ruled_out: tuple[RuledOut, ...]
 
 
@@ -166,17 +141,18 @@ class CommandTaken(Event, frozen=True, kw_only=True):
 
 
 class CommandRefused(Event, frozen=True, kw_only=True):
-    """The master threw a command away."""
+    """The master threw a command away; `partner` is the service that stands against it."""
 
     command: str
-    reason: str
+    reason: No
+    partner: str = ""
 
 
 class RuleDropped(Event, frozen=True, kw_only=True):
     """A rule takes no effect."""
 
     rule: str
-    reason: str
+    reason: Conflict
 
 
 class GroupsMigrated(Event, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from enum import Enum
 import msgspec
 
 from hapanel.ha.engine.affinity import CompiledRules
-from hapanel.ha.engine.events import Because, RuledOut
+from hapanel.ha.engine.reasons import Because, RuledOut
 from hapanel.ha.engine.usage import Usage, used_nodes
 from hapanel.ha.engine.world import Guest, Service
 

@@ -10,9 +10,15 @@ from msgspec.structs import replace
 
 from hapanel.ha.engine.affinity import CompiledRules, compile_rules
 from hapanel.ha.engine.draft import Draft
-from hapanel.ha.engine.events import NoPlace, PlaceChosen, RuleDropped, ServiceChanged
+from hapanel.ha.engine.events import (
+    NoPlace,
+    PlaceChosen,
+    RuleDropped,
+    ServiceChanged,
+)
 from hapanel.ha.engine.node_states import NodeView
 from hapanel.ha.engine.placement import Preference, Scene, explain, select
+from hapanel.ha.engine.reasons import Why
 from hapanel.ha.engine.rules import Rule
 from hapanel.ha.engine.usage import BasicUsage, SizedUsage, Usage
 from hapanel.ha.engine.words import JobResult, LrmMode, Requested, Scheduler, ServiceState
@@ -161,7 +167,7 @@ class Round:
         service = self.draft.services[sid]
         return select(self.scene, sid, service, self.guests[sid], preference)
 
-    def note_choice(self, sid: str, node: str | None, why: str) -> None:
+    def note_choice(self, sid: str, node: str | None, why: Why) -> None:
         """Say where a service goes, or that nothing was found, and why not elsewhere."""
         service = self.draft.services[sid]
         known = self.draft.node_states

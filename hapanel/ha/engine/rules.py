@@ -6,11 +6,25 @@ The manager drops every rule of a conflict, not only one of them, and says why i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
 
-Conflicts: TypeAlias = "Iterable[tuple[str, str]]"
+
+class Conflict(StrEnum):
+    """Why a rule takes no effect."""
+
+    PLACED_TWICE = "a resource is in another node affinity rule already"
+    TOO_FEW_RESOURCES = "there are less than two resources"
+    TOO_FEW_NODES = "there are more resources than nodes to keep them apart"
+    BOTH_WAYS = "two or more resources are to be together and apart"
+    SEVERAL_PRIORITIES = "resources of an affinity rule are in a node rule with priorities"
+    BUNDLE_IN_TWO_PLACES = "resources to be together are in more than one node affinity rule"
+    APART_ON_TOO_FEW_NODES = "node affinity leaves resources to be apart too few nodes"
+
+
+Conflicts: TypeAlias = Iterable[tuple[str, Conflict]]
 
 
 class NodeAffinity(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,39 +107,39 @@ def _placed_twice(book: RuleBook) -> Conflicts:
     for rule in book.places:
         for sid in rule.resources:
             by_resource.setdefault(sid, []).append(rule.id)
-    for sid, rules in sorted(by_resource.items()):
+    for _, rules in sorted(by_resource.items()):
         for rule_id in rules if len(rules) > 1 else ():
-            yield rule_id, f"resource '{sid}' is already used in another node affinity rule"
+            yield rule_id, Conflict.PLACED_TWICE
 
 
 def _too_few_resources(book: RuleBook) -> Conflicts:
     for rule in book.company:
         if len(rule.resources) < 2:
-            yield rule.id, "rule is ineffective as there are less than two resources"
+            yield rule.id, Conflict.TOO_FEW_RESOURCES
 
 
 def _too_few_nodes(book: RuleBook) -> Conflicts:
     for rule in book.apart:
         if len(rule.resources) > len(book.nodes):
-            yield rule.id, "rule defines more resources than available nodes"
+            yield rule.id, Conflict.TOO_FEW_NODES
 
 
 def _together_and_apart(book: RuleBook) -> Conflicts:
     for bundle in book.bundles:
         for rule in book.apart:
             if len(bundle.resources & rule.resources) >= 2:
-                yield rule.id, "rule shares two or more resources with a positive rule"
+                yield rule.id, Conflict.BOTH_WAYS
                 for rule_id in bundle.rules:
-                    yield rule_id, "rule shares two or more resources with a negative rule"
+                    yield rule_id, Conflict.BOTH_WAYS
 
 
 def _several_priorities(book: RuleBook) -> Conflicts:
     for rule in book.company:
         paired = [place for place in book.places if place.resources & rule.resources]
         if any(place.has_several_priorities for place in paired):
-            yield rule.id, "resources are in node affinity rules with multiple priorities"
+            yield rule.id, Conflict.SEVERAL_PRIORITIES
             for place in paired:
-                yield place.id, "resources are in a resource affinity rule, priorities are not"
+                yield place.id, Conflict.SEVERAL_PRIORITIES
 
 
 def _bundle_in_two_places(book: RuleBook) -> Conflicts:
@@ -133,9 +147,9 @@ def _bundle_in_two_places(book: RuleBook) -> Conflicts:
         paired = [place for place in book.places if place.resources & bundle.resources]
         if len(paired) > 1:
             for rule_id in bundle.rules:
-                yield rule_id, "resources are in multiple node affinity rules"
+                yield rule_id, Conflict.BUNDLE_IN_TWO_PLACES
             for place in paired:
-                yield place.id, "resources of a positive rule are in another node affinity rule"
+                yield place.id, Conflict.BUNDLE_IN_TWO_PLACES
 
 
 def _apart_on_too_few_nodes(book: RuleBook) -> Conflicts:
@@ -144,9 +158,9 @@ def _apart_on_too_few_nodes(book: RuleBook) -> Conflicts:
         located = {sid for place in paired for sid in place.resources & rule.resources}
         allowed = {node for place in paired for node in place.nodes}
         if len(allowed) < len(located):
-            yield rule.id, "resources are restricted to fewer nodes than there are resources"
+            yield rule.id, Conflict.APART_ON_TOO_FEW_NODES
             for place in paired:
-                yield place.id, "it would restrict a negative rule to too few nodes"
+                yield place.id, Conflict.APART_ON_TOO_FEW_NODES
 
 
 _CHECKS: tuple[Callable[[RuleBook], Conflicts], ...] = (
@@ -160,11 +174,13 @@ _CHECKS: tuple[Callable[[RuleBook], Conflicts], ...] = (
 )
 
 
-def conflicts(rules: Iterable[Rule], nodes: Sequence[str]) -> dict[str, list[str]]:
+def conflicts(rules: Iterable[Rule], nodes: Sequence[str]) -> dict[str, list[Conflict]]:
     """The rules that take no effect, by id, each with its reasons. `nodes` are all known nodes."""
     book = RuleBook(rules, nodes)
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Conflict]] = {}
     for check in _CHECKS:
         for rule_id, reason in check(book):
-            found.setdefault(rule_id, []).append(reason)
+            reasons = found.setdefault(rule_id, [])
+            if reason not in reasons:
+                reasons.append(reason)
     return dict(sorted(found.items()))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from hapanel.ha.engine.events import CommandRefused, LockRemoved
+from hapanel.ha.engine.commands import refuse
+from hapanel.ha.engine.events import LockRemoved
 from hapanel.ha.engine.placement import Preference
+from hapanel.ha.engine.reasons import No, Why
 from hapanel.ha.engine.round import Round
 from hapanel.ha.engine.words import JobResult, LrmMode, NodeState, Requested, ServiceState
 from hapanel.ha.engine.world import Order, Service
@@ -96,7 +98,7 @@ def _stopped(turn: Round, sid: str, service: Service) -> None:
     if order is not None:
         turn.put(sid, replace(service, order=None))
         if order.verb == "stop":
-            _ignore(turn, sid, order, "service already stopped")
+            _ignore(turn, sid, order, No.ALREADY_STOPPED)
         elif _may_move(turn, sid, service, order):
             turn.change(sid, ServiceState(order.verb), target=order.target)
             return
@@ -112,24 +114,23 @@ def _stopped(turn: Round, sid: str, service: Service) -> None:
 
 def _may_move(turn: Round, sid: str, service: Service, order: Order) -> bool:
     if not turn.nodes.is_online(order.target):
-        _ignore(turn, sid, order, "node not online")
+        _ignore(turn, sid, order, No.NODE_NOT_ONLINE)
         return False
     if service.node == order.target:
-        _ignore(turn, sid, order, "service already on target node")
+        _ignore(turn, sid, order, No.ALREADY_THERE)
         return False
     return True
 
 
-def _ignore(turn: Round, sid: str, order: Order, reason: str) -> None:
-    command = f"{order.verb} {sid} {order.target or order.timeout}"
-    turn.draft.emit(CommandRefused(at=turn.draft.now, command=command, reason=reason))
+def _ignore(turn: Round, sid: str, order: Order, reason: No) -> None:
+    refuse(turn, f"{order.verb} {sid} {order.target or order.timeout}", reason)
 
 
 def _request_start(turn: Round, sid: str, service: Service) -> None:
     if turn.draft.options.rebalance_on_start:
         node = turn.select(sid, Preference.BEST_SCORE)
         if node is not None and node != service.node:
-            turn.note_choice(sid, node, "rebalance on start")
+            turn.note_choice(sid, node, Why.REBALANCE_ON_START)
             turn.change(sid, ServiceState.REQUEST_START_BALANCE, target=node)
             return
     turn.change(sid, ServiceState.STARTED)
@@ -198,7 +199,7 @@ def _keep_running(turn: Round, sid: str, service: Service) -> None:
         _move(turn, sid, service, node, preference)
         return
     if preference is Preference.TRY_NEXT and node is None:
-        turn.note_choice(sid, None, "start failed everywhere, trying here again")
+        turn.note_choice(sid, None, Why.TRIED_EVERYWHERE)
     came_back = turn.nodes.is_online(service.node) and service.maintenance_node == service.node
     looks_again = result is not None and (turn.draft.profile.rechecks or result is not JobResult.OK)
     if came_back or looks_again:
@@ -209,13 +210,13 @@ def _keep_running(turn: Round, sid: str, service: Service) -> None:
 
 
 def _move(turn: Round, sid: str, service: Service, node: str, preference: Preference) -> None:
-    why = "start failed" if preference is Preference.TRY_NEXT else "belongs there"
+    why = Why.START_FAILED if preference is Preference.TRY_NEXT else Why.BELONGS_THERE
     fallback = service.maintenance_node
     if fallback is not None:
         if node == fallback:
-            why = "node came back from maintenance"
+            why = Why.BACK_FROM_MAINTENANCE
         elif service.node == fallback:
-            why = "maintenance"
+            why = Why.MAINTENANCE
         if service.node != fallback:
             turn.put(sid, replace(service, maintenance_node=None))
     turn.note_choice(sid, node, why)
@@ -236,7 +237,7 @@ def _error(turn: Round, sid: str, service: Service) -> None:
 
 def _recovery(turn: Round, sid: str, service: Service) -> None:
     node = turn.select(sid, Preference.BEST_SCORE)
-    turn.note_choice(sid, node, "recovery")
+    turn.note_choice(sid, node, Why.RECOVERY)
     if node is None:
         _error(turn, sid, service)
         return

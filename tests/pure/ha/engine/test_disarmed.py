@@ -89,8 +89,8 @@ def test_asking_twice_is_refused_with_the_reason() -> None:
     reasons = [e.reason for e in tale.of(CommandRefused)]
     assert reasons == [
         "HA stack is not disarmed",
-        "already in disarm state (disarmed)",
-        "already in disarm state (disarmed)",
+        "already disarmed or disarming",
+        "already disarmed or disarming",
     ]
     assert len(tale.of(Rearmed)) == 1
 

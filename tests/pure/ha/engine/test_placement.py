@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from hapanel.ha.engine.affinity import compile_rules
-from hapanel.ha.engine.events import Because
 from hapanel.ha.engine.placement import Preference, Scene, explain, select
+from hapanel.ha.engine.reasons import Because
 from hapanel.ha.engine.rules import NodeAffinity, Rule
 from hapanel.ha.engine.topsis import row, scores
 from hapanel.ha.engine.usage import BasicUsage, SizedUsage

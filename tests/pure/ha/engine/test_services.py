@@ -28,6 +28,7 @@ from hapanel.ha.engine.events import (
     RuleDropped,
 )
 from hapanel.ha.engine.options import AutoRebalance, Options
+from hapanel.ha.engine.reasons import No
 from hapanel.ha.engine.rules import Group
 from hapanel.ha.engine.words import Requested, Scheduler
 from hapanel.ha.engine.world import Bystander, Faults, Load
@@ -139,7 +140,8 @@ def test_a_command_drags_partners_along_and_spares_strangers() -> None:
     assert tale.of(CommandTaken)[0].also == ("vm:2",)
     assert {world.services[sid].node for sid in ("vm:1", "vm:2")} == {"cedar"}
     _, tale = story(world, 90, (0, Command("migrate vm:2 birch")))
-    assert tale.of(CommandRefused)[0].reason == "vm:3 is there, in negative affinity"
+    refused = tale.of(CommandRefused)[0]
+    assert (refused.reason, refused.partner) == (No.NEGATIVE_PARTNER_THERE, "vm:3")
 
 
 @pytest.mark.parametrize(
@@ -148,8 +150,8 @@ def test_a_command_drags_partners_along_and_spares_strangers() -> None:
         ("migrate vm:9 birch", "no such service"),
         ("migrate vm:1 nowhere", "node not online"),
         ("migrate vm:1 ash", "service already on target node"),
-        ("dance vm:1", "unable to parse it"),
-        ("stop vm:1 soon", "timeout is no number"),
+        ("dance vm:1", "not understood"),
+        ("stop vm:1 soon", "not understood"),
         ("enable-node-maintenance nowhere", "node not online"),
     ],
 )
