@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from hapanel.ha.engine.actions import Command, PowerOff, Report
 from hapanel.ha.engine.environment import Living, unfold
 from hapanel.ha.engine.events import GuestStarted, JobBegun, ServiceChanged, line
-from hapanel.ha.engine.profile import REAL, Jobs
+from hapanel.ha.engine.profile import REAL, Jobs, real
 from hapanel.ha.engine.step import next_due, step
 from hapanel.ha.engine.words import JobResult
 from hapanel.ha.engine.world import World
@@ -81,3 +81,11 @@ def test_work_that_others_fail_at_is_tried_again_and_then_elsewhere() -> None:
     (again,) = tale.of(JobBegun)
     world, tale = story(world, 60, (0, Report("ash", "vm:1", again.uid, JobResult.FAILED)))
     assert tale.path("vm:1")[0] == "migrate"
+
+
+def test_a_larger_cluster_takes_longer_to_notice_a_silence() -> None:
+    assert REAL == real(2) == real(1)
+    assert REAL.detection == 7.5
+    assert REAL.qdevice_gap == (12.0, 14.0)
+    assert [real(n).detection for n in (3, 4, 32)] == [8.9, 10.4, 50.4]
+    assert real(32, token_coefficient=0.125).detection == 15.8
