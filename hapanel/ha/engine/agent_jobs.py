@@ -37,10 +37,12 @@ class Queue:
             stop_errors=self.stop_errors,
         )
 
-    def add(self, job: Job) -> None:
+    def _is_done(self, uid: int, state: ServiceState) -> bool:
+        """Whether the master knows the result; what is stopped is seen to for ever."""
+        return uid in self.results and state is not ServiceState.STOPPED
+
+    def _add(self, job: Job) -> None:
         """Queue a job; one that already runs is let run."""
-        if job.uid in self.results and job.state is not ServiceState.STOPPED:
-            return
         old = self.jobs.get(job.sid)
         if old is None or not old.is_running:
             self.jobs[job.sid] = job
@@ -49,8 +51,10 @@ class Queue:
         """Queue what the manager status asks this node to do."""
         self._retries = {sid: n for sid, n in self._retries.items() if sid in services}
         for sid, service in services.items():
-            if service.node == self._node and service.state not in _NO_ACTION:
-                self.add(
+            if service.node != self._node or service.state in _NO_ACTION:
+                continue
+            if not self._is_done(service.uid, service.state):
+                self._add(
                     Job(
                         sid=sid,
                         uid=service.uid,
