@@ -38,7 +38,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     lockstep: every daemon once per round, in the order of node names, each taking one second
         (the regression simulator); otherwise each daemon runs when it is due.
     detection: from a node's silence until corosync drops it from the membership.
-    qdevice_gap: begin and end of the time without the QDevice's vote after a node fell silent.
+    qdevice_gap: begin and end of the time without the QDevice's vote, from a node's silence.
     lock_timeout: from a lock's last renewal until another may have it.
     unlock_first: the first attempt at a dead lock only asks pmxcfs to give it up.
     lock_by_process: a lock belongs to one boot of its node, and the member with the lowest id
@@ -79,8 +79,9 @@ _TOKEN = 3.0
 _TOKEN_COEFFICIENT = 0.65
 _NOTICING = 0.9
 _CONSENSUS = 1.2
-# The QDevice's vote is missing for two seconds, from so long after the detection.
-_QDEVICE_GAP = (4.5, 6.5)
+# After a loss the members wait for the QDevice's vote. corosync says "no quorum" only in the last
+# two of these seconds, but pmxcfs lets nobody write in all of them.
+_QDEVICE_GAP = 7.0
 
 
 def real(
@@ -89,12 +90,11 @@ def real(
     """The timing of a real cluster of so many nodes. token, token_coefficient: corosync's."""
     lost_after = token + token_coefficient * max(0, nodes - 2)
     detection = round((1 + _CONSENSUS) * lost_after + _NOTICING, 1)
-    begin, end = _QDEVICE_GAP
     return Profile(
         lockstep=False,
         jobs=Jobs.TIMED,
         detection=detection,
-        qdevice_gap=(detection + begin, detection + end),
+        qdevice_gap=(detection, detection + _QDEVICE_GAP),
         unlock_first=True,
         lock_by_process=True,
         watchdog=70.0,

@@ -86,6 +86,6 @@ def test_work_that_others_fail_at_is_tried_again_and_then_elsewhere() -> None:
 def test_a_larger_cluster_takes_longer_to_notice_a_silence() -> None:
     assert REAL == real(2) == real(1)
     assert REAL.detection == 7.5
-    assert REAL.qdevice_gap == (12.0, 14.0)
+    assert REAL.qdevice_gap == (7.5, 14.5)
     assert [real(n).detection for n in (3, 4, 32)] == [8.9, 10.4, 50.4]
     assert real(32, token_coefficient=0.125).detection == 15.8

@@ -87,6 +87,17 @@ def test_with_the_managers_seat_the_dead_node_costs_a_minute_more(phase: int) ->
     assert tale.when("vm:100", "fence") == tale.when("vm:100", "recovery")
 
 
+def test_the_gap_of_the_qdevice_may_cost_the_master_its_memory() -> None:
+    world = pair(*BOTH, seat="south", qdevice=True)
+    fences = [
+        story(world, 300, (phase, PowerOff("north")))[1].when("vm:100", "fence") - phase
+        for phase in range(10)
+    ]
+    # A minute from when it was last seen, or from when the same node became master again.
+    assert all(within(55, fence, 90) for fence in fences)
+    assert min(fences) < 68 < 72 < max(fences)
+
+
 def test_after_its_return_the_first_node_waits_two_minutes_for_locks() -> None:
     script = (2, PowerOff("north")), (60, PowerOn("north"))
     _, tale = story(pair(*BOTH, seat="south"), 400, *script)
