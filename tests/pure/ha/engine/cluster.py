@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from hapanel.ha.engine.actions import Action, PowerOn
-from hapanel.ha.engine.environment import unfold
+from hapanel.ha.engine.actions import Action, PowerOn, StartCrm, StopCrm
+from hapanel.ha.engine.environment import Script, unfold
 from hapanel.ha.engine.events import (
     Event,
     GuestStarted,
@@ -43,6 +43,22 @@ def cluster(
         qdevice=qdevice,
     )
     world, _ = unfold(world, settled, [(float(i), PowerOn(name)) for i, name in enumerate(nodes)])
+    return world
+
+
+def pair(
+    *guests: Guest,
+    names: tuple[str, str] = ("north", "south"),
+    seat: str = "north",
+    qdevice: bool = False,
+) -> World:
+    """Two nodes at rest; `seat` has the CRM master. The first of `names` has the lower node id."""
+    world = cluster(names, guests, qdevice=QDevice() if qdevice else None)
+    if world.master != seat:
+        other = names[names.index(seat) - 1]
+        script: Script = [(320.0, StopCrm(other)), (345.0, StartCrm(other))]
+        world, _ = unfold(world, 400, script)
+    assert world.master == seat
     return world
 
 

@@ -15,26 +15,10 @@ from hapanel.ha.engine.actions import (
     PowerOff,
     PowerOn,
     ReachQDevice,
-    StartCrm,
-    StopCrm,
 )
-from hapanel.ha.engine.environment import Script, unfold
-from hapanel.ha.engine.world import Guest, QDevice, World
-from tests.pure.ha.engine.cluster import Tale, cluster, ct, story, vm
+from tests.pure.ha.engine.cluster import Tale, ct, pair, story, vm
 
 NODES = ("north", "south")
-
-
-def pair(*guests: Guest, seat: str = "north", qdevice: bool = False, **fields: object) -> World:
-    """Two nodes at rest; `seat` has the CRM master. `north` has the lower node id."""
-    third = QDevice() if qdevice else None
-    world = cluster(NODES, guests, qdevice=third, **fields)  # type: ignore[arg-type]
-    if world.master != seat:
-        other = NODES[NODES.index(seat) - 1]
-        script: Script = [(320.0, StopCrm(other)), (345.0, StartCrm(other))]
-        world, _ = unfold(world, 400, script)
-    assert world.master == seat
-    return world
 
 
 def within(low: float, value: float, high: float) -> bool:
