@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TypeVar
 
 from hapanel.ha.engine.actions import Action, PowerOn, StartCrm, StopCrm
@@ -19,7 +20,7 @@ from hapanel.ha.engine.profile import REAL, Profile
 from hapanel.ha.engine.rules import NodeAffinity, ResourceAffinity, Rule
 from hapanel.ha.engine.world import Guest, Machine, QDevice, World
 
-SETTLED = 300.0
+SETTLED = 120.0
 E = TypeVar("E", bound=Event)
 
 
@@ -46,6 +47,7 @@ def cluster(
     return world
 
 
+@cache
 def pair(
     *guests: Guest,
     names: tuple[str, str] = ("north", "south"),
@@ -56,8 +58,8 @@ def pair(
     world = cluster(names, guests, qdevice=QDevice() if qdevice else None)
     if world.master != seat:
         other = names[names.index(seat) - 1]
-        script: Script = [(320.0, StopCrm(other)), (345.0, StartCrm(other))]
-        world, _ = unfold(world, 400, script)
+        script: Script = [(SETTLED + 20, StopCrm(other)), (SETTLED + 45, StartCrm(other))]
+        world, _ = unfold(world, SETTLED + 100, script)
     assert world.master == seat
     return world
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from hapanel.ha.engine.actions import Command, MovePastHa, PowerOff, PowerOn
@@ -12,6 +14,7 @@ from tests.pure.ha.engine.cluster import cluster, story, vm
 THREE = ("ash", "birch", "cedar")
 
 
+@cache
 def three() -> World:
     return cluster(THREE, [vm(1, "ash"), vm(2, "birch"), vm(3, "cedar")])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from hapanel.ha.engine.actions import (
@@ -23,6 +25,7 @@ from tests.pure.ha.engine.cluster import cluster, ct, only_on, story, vm
 THREE = ("ash", "birch", "cedar")
 
 
+@cache
 def three(policy: ShutdownPolicy = ShutdownPolicy.CONDITIONAL, **fields: object) -> World:
     guests = [vm(1, "ash"), ct(2, "ash"), vm(3, "birch")]
     options = Options(shutdown_policy=policy)

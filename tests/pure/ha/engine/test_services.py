@@ -32,7 +32,7 @@ from hapanel.ha.engine.reasons import No
 from hapanel.ha.engine.rules import Group
 from hapanel.ha.engine.words import Requested, Scheduler
 from hapanel.ha.engine.world import Bystander, Faults, Load
-from tests.pure.ha.engine.cluster import apart, cluster, ct, only_on, story, together, vm
+from tests.pure.ha.engine.cluster import SETTLED, apart, cluster, ct, only_on, story, together, vm
 
 THREE = ("ash", "birch", "cedar")
 
@@ -229,9 +229,9 @@ def test_a_node_without_services_goes_idle_and_then_the_manager_without_any() ->
     world, tale = story(world, 1500, (0, Remove("vm:1")))
     (idle,) = [e for e in tale.of(LrmChanged) if e.new == "wait_for_agent_lock"]
     assert idle.node == "ash"
-    assert 600 <= idle.at - 300 <= 640
+    assert 600 <= idle.at - SETTLED <= 640
     (seat,) = [e for e in tale.of(CrmChanged) if e.old == "master"]
-    assert 900 <= seat.at - 300 <= 950
+    assert 900 <= seat.at - SETTLED <= 950
     assert not world.locks
 
 
