@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ def renamed(text: str) -> str:
     """The recorded text in the words of the replayed cluster."""
     for old, new in NODES.items():
         text = re.sub(rf"\b{old}\b", new, text)
-    return re.sub(r"(?<![\d.])(10[0-3]|200)(?!\.?\d)", lambda m: str(int(m[1]) + GUEST_SHIFT), text)
+    return re.sub(
+        r"(?<![\d.])(10[0-9]|16[0-9]|200)(?!\.?\d)", lambda m: str(int(m[1]) + GUEST_SHIFT), text
+    )
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,19 @@ class Recording:
     json: Any
 
 
-def load(folder: Path, name: str) -> Recording:
-    """Reads a recording and renames what is in it."""
+def load(folder: Path, name: str, upids: Mapping[str, str] | None = None) -> Recording:
+    """Reads a recording and renames what is in it; `upids` maps recorded tasks to the lab's."""
     whole = json.loads((folder / f"{name}.json").read_text())
     asked, got = whole["request"], whole["response"]
     params = {k: renamed(str(v)) for k, v in (asked["params"] or {}).items()}
-    path = re.sub(r"^/api2/json", "", asked["path"])
+    path = renamed(re.sub(r"^/api2/json", "", asked["path"]))
+    for theirs, ours in (upids or {}).items():
+        path = path.replace(theirs, ours)
     return Recording(
         name=name,
         node=NODES[asked["node"]],
         method=asked["method"],
-        path=renamed(path),
+        path=path,
         params=params,
         auth=asked["auth"] or "none",
         status=got["status"],
@@ -56,23 +60,35 @@ def load(folder: Path, name: str) -> Recording:
     )
 
 
-def replay(lab: LabProcess, recording: Recording, secrets: dict[str, str]) -> Answer:
-    """Asks the lab the same. `secrets` holds token secrets and passwords by id."""
-    headers = _headers(lab, recording, secrets)
+def replay(
+    lab: LabProcess,
+    recording: Recording,
+    secrets: Mapping[str, str],
+    tickets: Mapping[str, dict[str, str]],
+) -> Answer:
+    """Asks the lab the same. `secrets` holds token secrets and passwords by id, `tickets` headers
+    of who has signed in before; others sign in now.
+    """
+    headers = _headers(lab, recording, secrets, tickets)
     params = dict(recording.params)
     if recording.path == "/access/ticket" and params.get("password") in secrets:
         params["password"] = secrets[params["password"]]
     return lab.ask(recording.method, recording.path, params, headers=headers, node=recording.node)
 
 
-def _headers(lab: LabProcess, recording: Recording, secrets: dict[str, str]) -> dict[str, str]:
+def _headers(
+    lab: LabProcess,
+    recording: Recording,
+    secrets: Mapping[str, str],
+    tickets: Mapping[str, dict[str, str]],
+) -> dict[str, str]:
     kind, _, rest = recording.auth.partition(" ")
     if kind == "token":
         return token_header(rest, secrets.get(rest, "00000000-0000-0000-0000-000000000000"))
     if kind != "ticket":
         return {}
     user = rest.split(",")[0]
-    headers = lab.sign_in(user, secrets.get(user))
+    headers = dict(tickets[user]) if user in tickets else lab.sign_in(user, secrets.get(user))
     if "no csrf" in rest:
         del headers["CSRFPreventionToken"]
     return headers
