@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hapanel.lab.auth.tickets import Tickets
 from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.ha.wording import HaWording
+from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership
 from hapanel.lab.metrics import GuestReport
 from hapanel.lab.world import World
@@ -21,6 +22,7 @@ class Cluster:
     world: World
     membership: Membership
     ha: HaManager
+    hardware: Hardware
     tickets: Tickets = field(default_factory=Tickets)
     measured_rows: dict[int, tuple[GuestReport, dict[str, object]]] = field(default_factory=dict)
 

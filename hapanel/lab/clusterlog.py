@@ -49,4 +49,8 @@ class ClusterLog:
 
     def newest(self, limit: int) -> list[Entry]:
         """At most `limit` entries."""
-        return list(self._entries)[:limit]
+        return self.all()[:limit]
+
+    def all(self) -> list[Entry]:
+        """All entries that are kept, newest first."""
+        return list(self._entries)

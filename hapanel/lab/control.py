@@ -11,6 +11,7 @@ from hapanel.lab.lab import Lab
 from hapanel.lab.links import DEFAULT_MBIT, Link, Network
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
+from hapanel.lab.services import PLAYED
 from hapanel.lab.state import picture
 from hapanel.lab.world import MIB, Guest, Node
 
@@ -112,6 +113,17 @@ class Control:
         if device is None:
             raise Refused("this cluster has no QDevice")
         device.is_connected = _on_off(args, 0)
+        return {"ok": True}
+
+    def _service(self, args: list[str]) -> Reply:
+        """Stops or starts one of the services whose absence the lab plays."""
+        words = args[1:]
+        if len(words) != 2 or words[0] not in PLAYED or words[1] not in ("stop", "start"):
+            raise Refused(f"service NODE {'|'.join(PLAYED)} stop|start")
+        services = self._node(args).services
+        change = services.stop if words[1] == "stop" else services.start
+        change(words[0])
+        self._lab.world.changed()
         return {"ok": True}
 
     def _maintenance(self, args: list[str]) -> Reply:
@@ -218,6 +230,7 @@ ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
     "slow-link": Control._slow_link,
     "api": Control._api,
     "qdevice": Control._qdevice,
+    "service": Control._service,
     "maintenance": Control._maintenance,
     "guest": Control._guest,
     "fail-migration": Control._fail_migration,

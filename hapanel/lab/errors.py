@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+MODIFIED = "detected modified configuration - file changed by other user? Try again."
+
 
 class ApiError(Exception):
     """A method died: its text becomes reason phrase and `message`.

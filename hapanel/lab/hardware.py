@@ -6,10 +6,12 @@ from typing import Any
 
 from hapanel.lab.membership import Membership
 from hapanel.lab.power import Action, task_type, work_of
+from hapanel.lab.services import STATISTICS
 from hapanel.lab.tasks import Task, Work
 from hapanel.lab.world import Guest, Node, Power, World
 
 BOOT_SECONDS = 20.0
+SHUTDOWN_SECONDS = 15.0
 REPORT_SECONDS = 10.0
 FIRST_REPORT_SECONDS = 4.0
 
@@ -44,6 +46,16 @@ class Hardware:
         self._world.changed()
         self._membership.disturbed()
 
+    def shut_down(self, node: Node, *, comes_back: bool) -> None:
+        """The machine stops its guests and switches itself off, or boots again."""
+        self._spawn(self._shut_down(node, comes_back))
+
+    async def _shut_down(self, node: Node, comes_back: bool) -> None:
+        await self._world.clock.pass_time(SHUTDOWN_SECONDS)
+        self.crash(node)
+        if comes_back:
+            self.power_on(node)
+
     def power_on(self, node: Node) -> None:
         """The machine boots; it answers after BOOT_SECONDS."""
         if node.power is not Power.OFF:
@@ -60,6 +72,7 @@ class Hardware:
         clock = self._world.clock
         await clock.pass_time(BOOT_SECONDS)
         node.power = Power.ON
+        node.services.start_all()
         node.booted_at = self._world.now()
         self._forget(node)
         self._world.tasks.close_lost_of(node.name)
@@ -90,7 +103,7 @@ class Hardware:
         clock = self._world.clock
         while True:
             await clock.pass_time(REPORT_SECONDS if node.report else FIRST_REPORT_SECONDS)
-            if node.is_on:
+            if node.has_file_system and node.services.runs(STATISTICS):
                 self._report(node)
 
     def _report(self, node: Node) -> None:

@@ -17,6 +17,7 @@ from hapanel.lab.net.listener import Door, Listener
 from hapanel.lab.net.pki import Authority
 from hapanel.lab.scenario import Scenario, build
 from hapanel.lab.server import NodeApi
+from hapanel.lab.services import PROXY
 from hapanel.lab.world import Power
 
 API_PORT = 8006
@@ -44,7 +45,7 @@ class Lab:
         self.hardware = Hardware(self.world, self.membership)
         self.ha = HaManager(self.world, self.membership, self.hardware.reset)
         self.hardware.is_managed = self.ha.is_managed
-        self.cluster = Cluster(self.world, self.membership, self.ha)
+        self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
         self.authority = Authority(scenario.cluster)
         self.ca_file = ""
@@ -72,6 +73,7 @@ class Lab:
                 node.name, node.ip, with_aki=not self.scenario.leaf_without_aki
             )
             node.fingerprint = leaf.fingerprint
+            node.certificates = {"pve-root-ca.pem": self.authority.pem, "pve-ssl.pem": leaf.pem}
             serve = NodeApi(node.name, self.cluster, self.faults).serve
             self._listeners[node.name] = Listener(node.ip, API_PORT, serve, tls=leaf.context)
         for guest in self.world.guests.values():
@@ -95,7 +97,7 @@ class Lab:
             node = self.world.nodes[name]
             if node.power is not Power.ON:
                 listener.set_door(Door.BLACK_HOLE)
-            elif self.faults[name].kind is Misbehaviour.REFUSE:
+            elif self.faults[name].kind is Misbehaviour.REFUSE or not node.services.runs(PROXY):
                 listener.set_door(Door.CLOSED)
             else:
                 listener.set_door(Door.OPEN)

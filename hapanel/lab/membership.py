@@ -95,8 +95,12 @@ class Membership:
         )
 
     def is_online(self, viewer: str, name: str) -> bool:
-        """Whether `viewer` counts `name` as a member."""
-        return name in self.seen[viewer]
+        """Whether `viewer` counts `name` as a member. A node without pmxcfs is none, although
+        its vote counts on.
+        """
+        return name in self.seen[viewer] and (
+            self._world.nodes[name].has_file_system or not self._world.nodes[name].is_on
+        )
 
     def votes_of(self, viewer: str) -> int:
         """Votes that the viewer's side of the cluster has."""

@@ -40,6 +40,7 @@ class StorageSpec(msgspec.Struct, forbid_unknown_fields=True):
     vgname: str | None = None
     device: str | None = None
     path: str | None = None
+    options: dict[str, str | int] = {}
 
 
 class ServesSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ class GuestSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True):
-    """A whole cluster."""
+    """A whole cluster. A `standalone` node has no corosync; no storages mean PVE's own `local`."""
 
     cluster: str
     nodes: list[NodeSpec]
@@ -80,7 +81,17 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     qdevice: str | None = None
     crm_master: str | None = None
     leaf_without_aki: bool = False
+    standalone: bool = False
     seed: int = 1
+
+
+DEFAULT_STORAGE = StorageSpec(
+    storage="local",
+    type="dir",
+    content="backup,images,iso,rootdir,snippets,vztmpl",
+    path="/var/lib/vz",
+    options={"prune-backups": "keep-all=1", "priority": 0},
+)
 
 
 class UnknownScenario(ValueError):
@@ -104,7 +115,9 @@ def build(scenario: Scenario, clock: Clock, net: str) -> World:
     world = World(clock, scenario.cluster, scenario.seed)
     for number, node in enumerate(scenario.nodes):
         world.nodes[node.name] = _node(node, number, net, clock.now())
-    for storage in scenario.storages:
+    world.has_corosync = not scenario.standalone
+    world.has_storage_config = bool(scenario.storages)
+    for storage in scenario.storages or [DEFAULT_STORAGE]:
         world.storages[storage.storage] = _storage(storage)
     serving = 0
     for spec in sorted(scenario.guests, key=lambda guest: guest.vmid):
@@ -141,6 +154,7 @@ def _storage(spec: StorageSpec) -> Storage:
         vgname=spec.vgname,
         device=spec.device,
         path=spec.path,
+        options=dict(spec.options),
     )
 
 

@@ -28,7 +28,11 @@ class Type(StrEnum):
 
 @dataclass(frozen=True)
 class Param:
-    """One declared parameter."""
+    """One declared parameter.
+
+    `pattern` with `invalid` is a format and its complaint, in which `{value}` is what was given;
+    with `many` it is one of each item of a list.
+    """
 
     name: str
     type: Type = Type.STRING
@@ -41,6 +45,8 @@ class Param:
     pattern: str | None = None
     invalid: str | None = None
     default: Value | None = None
+    many: bool = False
+    requires: str | None = None
 
 
 def text(name: str, **rest: object) -> Param:
@@ -73,6 +79,8 @@ def verify(given: Mapping[str, str], schema: Sequence[Param]) -> dict[str, Value
         fault = _fault(given[param.name], param)
         if fault:
             errors[param.name] = fault
+        elif param.requires is not None and param.requires not in given:
+            errors[param.requires] = f"missing property required by '{param.name}'"
         else:
             values[param.name] = _typed(given[param.name], param.type)
     if errors:
@@ -124,8 +132,18 @@ def _text_fault(raw: str, param: Param) -> str | None:
         return f"value may only be {param.max_length} characters long"
     if param.min_length is not None and len(raw) < param.min_length:
         return f"value must be at least {param.min_length} characters long"
-    if param.pattern is not None and not re.fullmatch(param.pattern, raw):
-        if param.invalid:
-            return f"invalid format - {param.invalid}\n"
-        return "value does not match the regex pattern"
+    return _pattern_fault(raw, param)
+
+
+def _pattern_fault(raw: str, param: Param) -> str | None:
+    for item in items_of(raw) if param.many else [raw]:
+        if param.pattern is not None and not re.fullmatch(param.pattern, item):
+            if param.invalid:
+                return f"invalid format - {param.invalid.replace('{value}', item)}\n"
+            return "value does not match the regex pattern"
     return None
+
+
+def items_of(raw: str) -> list[str]:
+    """A list as PVE reads it: separated by commas, semicolons, blanks or NUL."""
+    return [item for item in re.split(r"[,;\s\0]+", raw) if item]

@@ -16,6 +16,7 @@ from hapanel.lab.faults import ApiFault, Misbehaviour
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
 from hapanel.lab.schema import verify
+from hapanel.lab.services import DAEMON, FILE_SYSTEM, PROXY
 from hapanel.lab.world import Power
 
 JSON = "application/json;charset=UTF-8"
@@ -96,6 +97,7 @@ class NodeApi:
         if request.method in ("GET", "DELETE") and request.body:
             raise ApiError(501, f"Unexpected content for method '{request.method}'", bare=True)
         path = request.path.removeprefix(PREFIX) or "/"
+        self._need_file_system(self._node)
         principal = who_asks(request, path, self._cluster)
         route, names = api.find(request.method, path)
         if not route.anonymous:
@@ -103,6 +105,7 @@ class NodeApi:
         if names.get("node") == "localhost":
             names["node"] = self._node
         node = await self._place(route, names)
+        self._need_daemon(route, node)
         values = verify({**request.parameters(), **names}, route.params)
         return await result_of(Call(self._cluster, node, principal, route, values))
 
@@ -123,19 +126,31 @@ class NodeApi:
             return self._node
         other = self._cluster.world.node(target)
         clock = self._cluster.world.clock
-        reachable = self._cluster.membership.is_online(self._node, target)
+        reachable = target in self._cluster.membership.seen[self._node]
         if other.power is not Power.ON or not reachable:
             await clock.pass_time(UNREACHABLE_SECONDS)
             raise ApiError(595, "No route to host", bare=True)
+        if not other.services.runs(PROXY) or self._faults[target].kind is Misbehaviour.REFUSE:
+            raise ApiError(595, "Connection refused", bare=True)
+        self._need_file_system(target)
         match self._faults[target].kind:
-            case Misbehaviour.REFUSE:
-                raise ApiError(595, "Connection refused", bare=True)
             case Misbehaviour.HANG:
                 await clock.pass_time(PROXY_TIMEOUT)
                 raise ApiError(596, "Connection timed out", bare=True)
             case Misbehaviour.SLOW:
                 await asyncio.sleep(self._faults[target].milliseconds / 1000)
         return target
+
+    def _need_file_system(self, node: str) -> None:
+        """pveproxy reads users and permissions from pmxcfs before anything else."""
+        if not self._cluster.world.nodes[node].services.runs(FILE_SYSTEM):
+            reason = "RPCEnvironment init request failed: Unable to load access control list"
+            raise ApiError(500, f"{reason}: Connection refused", bare=True)
+
+    def _need_daemon(self, route: Route, node: str) -> None:
+        """pveproxy hands what needs root to pvedaemon."""
+        if route.protected and not self._cluster.world.nodes[node].services.runs(DAEMON):
+            raise ApiError(595, "Connection refused", bare=True)
 
 
 def _ok(result: object, cluster: Cluster) -> Response:

@@ -6,7 +6,7 @@ Nothing here knows of HTTP or of PVE's answer forms (hapanel.lab.api does), nor 
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +17,8 @@ from hapanel.lab.errors import died
 from hapanel.lab.links import Links
 from hapanel.lab.metrics import GuestReport, NodeReport, Wave
 from hapanel.lab.names import Kind, RunState
+from hapanel.lab.node_files import NodeFiles
+from hapanel.lab.services import FILE_SYSTEM, Services
 from hapanel.lab.tasks import TaskBook
 
 MIB = 1024 * 1024
@@ -44,7 +46,15 @@ class Node:
     votes: int = 1
     power: Power = Power.ON
     fingerprint: str = ""
+    certificates: dict[str, str] = field(default_factory=dict)
     report: NodeReport | None = None
+    services: Services = field(default_factory=Services)
+    files: NodeFiles = field(default_factory=NodeFiles)
+
+    @property
+    def has_file_system(self) -> bool:
+        """True while its pmxcfs runs: without it nobody there may do anything."""
+        return self.is_on and self.services.runs(FILE_SYSTEM)
 
     @property
     def is_on(self) -> bool:
@@ -130,7 +140,7 @@ class Guest:
 
 @dataclass(frozen=True)
 class Storage:
-    """An entry of storage.cfg."""
+    """An entry of storage.cfg; `options` are those that say nothing to the lab itself."""
 
     storage: str
     type: str
@@ -142,9 +152,11 @@ class Storage:
     vgname: str | None = None
     device: str | None = None
     path: str | None = None
+    is_disabled: bool = False
+    options: Mapping[str, str | int] = field(default_factory=dict)
 
     def is_on(self, node: str) -> bool:
-        """True when the entry is enabled for that node."""
+        """True when the entry is meant for that node."""
         return not self.nodes or node in self.nodes
 
 
@@ -158,12 +170,14 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.guests: dict[int, Guest] = {}
         self.storages: dict[str, Storage] = {}
-        self.options: dict[str, object] = {"mac_prefix": "BC:24:11"}
+        self.options: dict[str, str] = {}
         self.links = Links()
         self.tasks = TaskBook(clock)
         self.log = ClusterLog(clock)
         self.accounts = Accounts()
         self.config_version = 2
+        self.has_corosync = True
+        self.has_storage_config = True
         self._watchers: list[Callable[[], None]] = []
 
     def now(self) -> float:
@@ -173,6 +187,12 @@ class World:
     def config_digest(self) -> str:
         """SHA-1 of corosync.conf."""
         text = f"{self.cluster_name}/{self.config_version}/{sorted(self.nodes)}"
+        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def storage_digest(self) -> str:
+        """SHA-1 of storage.cfg; of nothing while there is no such file."""
+        entries = self.storages.values() if self.has_storage_config else ()
+        text = "\n".join(map(str, entries))
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     def on_change(self, watcher: Callable[[], None]) -> None:
@@ -189,7 +209,7 @@ class World:
         if name not in self.nodes:
             raise died(
                 f"hostname lookup '{name}' failed - failed to get address info for: "
-                f"{name}: Name or service not known"
+                f"{name}: Temporary failure in name resolution"
             )
         return self.nodes[name]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from tests.contract.lab_process import Answer, LabProcess, token_header
 
@@ -56,7 +57,7 @@ def load(folder: Path, name: str, upids: Mapping[str, str] | None = None) -> Rec
         auth=asked["auth"] or "none",
         status=got["status"],
         reason=renamed(got["reason"]),
-        json=got["json"],
+        json=json.loads(renamed(json.dumps(got["json"]))),
     )
 
 
@@ -65,15 +66,27 @@ def replay(
     recording: Recording,
     secrets: Mapping[str, str],
     tickets: Mapping[str, dict[str, str]],
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Asks the lab the same. `secrets` holds token secrets and passwords by id, `tickets` headers
-    of who has signed in before; others sign in now.
+    of who has signed in before (others sign in now); `headers` replace what the recording says.
     """
-    headers = _headers(lab, recording, secrets, tickets)
+    if headers is None:
+        headers = _headers(lab, recording, secrets, tickets)
     params = dict(recording.params)
-    if recording.path == "/access/ticket" and params.get("password") in secrets:
-        params["password"] = secrets[params["password"]]
+    if recording.path == "/access/ticket" and "password" in params:
+        params["password"] = _password(params["password"], secrets, tickets)
     return lab.ask(recording.method, recording.path, params, headers=headers, node=recording.node)
+
+
+def _password(
+    recorded: str, secrets: Mapping[str, str], tickets: Mapping[str, dict[str, str]]
+) -> str:
+    """What stands for the recorded password: the lab's own, or a ticket that is to be renewed."""
+    if recorded.startswith("PVE:"):
+        cookie = tickets[recorded.split(":")[1]]["Cookie"]
+        return unquote(cookie.partition("=")[2])
+    return secrets.get(recorded, recorded)
 
 
 def _headers(
@@ -113,22 +126,56 @@ def differences(recording: Recording, answer: Answer) -> list[str]:
 
 def _text_differences(wanted: dict[str, Any], got: dict[str, Any]) -> list[str]:
     return [
-        f"{key} {got.get(key)!r} instead of {json.loads(renamed(json.dumps(wanted[key])))!r}"
+        f"{key} {got.get(key)!r} instead of {wanted[key]!r}"
         for key in ("message", "errors")
-        if key in wanted and got.get(key) != json.loads(renamed(json.dumps(wanted[key])))
+        if key in wanted and got.get(key) != wanted[key]
     ]
 
 
 def _shape_differences(place: str, wanted: Any, got: Any) -> Iterator[str]:
-    if _type(wanted) != _type(got):
-        yield f"{place} is {_type(got)} instead of {_type(wanted)}"
-    elif isinstance(wanted, dict):
-        yield from _key_differences(place, [wanted], [got])
-    elif isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
-        for kind in sorted({_kind(row) for row in got} & {_kind(row) for row in wanted}):
-            ours = [row for row in got if _kind(row) == kind]
-            theirs = [row for row in wanted if _kind(row) == kind]
-            yield from _key_differences(f"{place}[{kind}]", theirs, ours)
+    """Wanted and got are one value each; what is inside is compared by `_shapes`."""
+    yield from _shapes(place, [wanted], [got])
+
+
+def _shapes(place: str, wanted: list[Any], got: list[Any]) -> Iterator[str]:
+    """Several recorded values of one place, and the lab's: types, keys, and all that is inside."""
+    types = {_type(value, place) for value in wanted}
+    strange = {_type(value, place) for value in got} - types
+    if strange:
+        yield f"{place} is {'/'.join(sorted(strange))} instead of {'/'.join(sorted(types))}"
+        return
+    theirs, ours = _objects(wanted), _objects(got)
+    if theirs and ours and place.rpartition(".")[2] not in BY_NAME:
+        yield from _key_differences(place, theirs, ours)
+    items, own_items = _items(wanted), _items(got)
+    for kind in sorted({_kind(row) for row in items} & {_kind(row) for row in own_items}):
+        of_kind = [row for row in items if _kind(row) == kind]
+        yield from _shapes(f"{place}[{kind}]", of_kind, [r for r in own_items if _kind(r) == kind])
+    for key in sorted(
+        {key for row in theirs for key in row} & {key for row in ours for key in row}
+    ):
+        inside = [row[key] for row in theirs if key in row]
+        yield from _shapes(f"{place}.{key}", inside, [row[key] for row in ours if key in row])
+    if place.rpartition(".")[2] in BY_NAME and theirs and ours:
+        inside = [value for row in theirs for value in row.values()]
+        yield from _shapes(f"{place}.*", inside, [v for row in ours for v in row.values()])
+
+
+BY_NAME = ("service_status", "lrm_status", "node_status", "node_request", "results", "nics")
+"""Objects whose keys are names of things, which the lab has others of."""
+FRACTIONAL = re.compile(
+    r"\.(cpu|wait|iowait|loadavg|used|used_fraction|mem\w*|swap\w*|root\w*|net\w+|disk\w*"
+    r"|pressure\w+|maxcpu|total|avail|free)$"
+)
+"""Numbers that Perl prints without a fraction when they happen to have none."""
+
+
+def _objects(values: list[Any]) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _items(values: list[Any]) -> list[Any]:
+    return [item for value in values if isinstance(value, list) for item in value]
 
 
 def _kind(row: Any) -> str:
@@ -138,26 +185,24 @@ def _kind(row: Any) -> str:
     kind = str(row.get("type", ""))
     if kind in ("qemu", "lxc", "node", "storage"):
         return f"{kind} {row.get('status', '')}"
-    return kind if kind in ("cluster", "service", "lrm", "master", "quorum", "fencing") else ""
+    if kind in ("cluster", "service", "lrm", "master", "quorum", "fencing"):
+        return kind
+    return str(row.get("realm-type", ""))
 
 
-def _key_differences(place: str, wanted: list[Any], got: list[Any]) -> Iterator[str]:
+def _key_differences(
+    place: str, wanted: list[dict[str, Any]], got: list[dict[str, Any]]
+) -> Iterator[str]:
     always = set.intersection(*(set(row) for row in wanted))
     ever = set.union(*(set(row) for row in wanted))
-    for row in got:
-        for missing in sorted(always - set(row)):
-            yield f"{place} lacks {missing}"
-        for strange in sorted(set(row) - ever):
-            yield f"{place} has {strange}, never seen"
-        for key in sorted(set(row) & ever):
-            types = {_type(other[key]) for other in wanted if key in other}
-            if _type(row[key]) not in types:
-                yield f"{place}.{key} is {_type(row[key])} instead of {'/'.join(sorted(types))}"
+    for missing in sorted({key for row in got for key in always - set(row)}):
+        yield f"{place} lacks {missing}"
+    for strange in sorted({key for row in got for key in set(row) - ever}):
+        yield f"{place} has {strange}, never seen"
 
 
-def _type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    return {str: "string", list: "list", dict: "object", type(None): "null"}[type(value)]
+def _type(value: Any, place: str) -> str:
+    if isinstance(value, float) and not FRACTIONAL.search(place):
+        return "fraction"
+    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "list"}
+    return {**names, dict: "object", type(None): "null"}[type(value)]

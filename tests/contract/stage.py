@@ -9,6 +9,7 @@ differ. `shows` are the reads that must tell what a write has done.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.lab_process import Answer, LabProcess, running
-from tests.contract.lab_recordings import Recording, differences, load, renamed, replay
+from tests.contract.lab_recordings import Recording, differences, load, replay
 
 SPEED = 120
+SECONDS_TO_SHOW = 5
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Situation:
     scenario: Mapping[str, Any]
     acts: tuple[Act, ...]
     differs: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    speed: float = SPEED
     shows: Mapping[str, Shows] = field(default_factory=dict)
 
     @property
@@ -85,23 +89,35 @@ class Stage:
         """Whether that recording is at hand."""
         return (self._recordings / f"{name}.json").is_file()
 
-    def replayed(self, name: str) -> list[str]:
+    def replayed(self, name: str, headers: Mapping[str, str] | None = None) -> list[str]:
         """Asks what the recording asked; what differs in the answer."""
         recording = load(self._recordings, name, self._upids)
-        answer = replay(self.lab, recording, self.secrets, self.tickets)
-        self._learn_upid(recording, answer)
+        answer = replay(self.lab, recording, self.secrets, self.tickets, headers)
+        self._learn(recording, answer)
         return differences(recording, answer)
 
-    def _learn_upid(self, recording: Recording, answer: Answer) -> None:
-        """Later recordings that name the recorded task mean the one that was just started."""
+    def _learn(self, recording: Recording, answer: Answer) -> None:
+        """Later recordings that name a recorded task mean the one just started; tokens are known
+        by the secrets they just got.
+        """
         theirs = recording.json.get("data") if isinstance(recording.json, dict) else None
-        if isinstance(theirs, str) and theirs.startswith("UPID:") and answer.status == 200:
-            self._upids[renamed(theirs)] = answer.data
+        if answer.status != 200 or not theirs:
+            return
+        if isinstance(theirs, str) and theirs.startswith("UPID:"):
+            self._upids[theirs] = answer.data
+        if isinstance(theirs, dict) and "full-tokenid" in theirs:
+            self.secrets[answer.data["full-tokenid"]] = answer.data["value"]
 
     def told(self, shows: Shows) -> bool:
-        """Whether the read says what the write before it did."""
-        answer = self.lab.ask("GET", shows.path, headers=self.root)
-        return answer.status == 200 and shows.holds(answer.data)
+        """Whether the read says what the write before it did; a write may take a moment."""
+        deadline = time.monotonic() + SECONDS_TO_SHOW
+        while True:
+            answer = self.lab.ask("GET", shows.path, headers=self.root)
+            if answer.status == 200 and shows.holds(answer.data):
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -109,7 +125,7 @@ def played(situation: Situation, recordings: Path, folder: Path) -> Iterator[Sta
     """A stage in the situation's scenario."""
     path = folder / f"{situation.name}.json"
     path.write_text(json.dumps(situation.scenario))
-    with running(str(path), SPEED) as lab:
+    with running(str(path), situation.speed) as lab:
         yield Stage(lab, recordings)
 
 
@@ -119,7 +135,7 @@ def faults_of(situation: Situation, stage: Stage) -> dict[str, list[str]]:
     for act in situation.acts:
         act.before(stage)
         for name in filter(stage.has, act.names):
-            found = stage.replayed(name)
+            found = stage.replayed(name, situation.headers.get(name))
             if name in situation.differs:
                 found = [] if found else ["agrees now: take it out of `differs`"]
             elif name in situation.shows and not stage.told(situation.shows[name]):

@@ -164,12 +164,21 @@ def test_proxmoxer_works_with_a_token_and_with_a_ticket(lab: LabProcess) -> None
 
 SAMPLES = {
     "node": "master", "storage": "vg_drbd", "sid": "vm:100", "userid": "root@pam",
-    "roleid": "PVEAuditor", "tokenid": "none", "upid": "UPID:none",
+    "roleid": "PVEAuditor", "tokenid": "none", "upid": "UPID:none", "service": "pveproxy",
+    "iface": "vmbr0", "groupid": "none", "group": "none", "rule": "none", "id": "100-0",
+    "name": "none",
 }  # fmt: skip
 ASKED_AMISS = {
     "/access/users/{userid}/token/{tokenid}",
     "/nodes/{node}/tasks/{upid}/status",
     "/cluster/ha/groups",
+    "/cluster/ha/groups/{group}",
+    "/cluster/ha/rules/{rule}",
+    "/cluster/replication/{id}",
+    "/access/groups/{groupid}",
+    "/nodes/{node}/disks/zfs",
+    "/nodes/{node}/disks/zfs/{name}",
+    "/nodes/{node}/replication/{id}/status",
 }
 
 

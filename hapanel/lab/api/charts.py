@@ -25,6 +25,7 @@ GUEST_PRESSURE = ("cpusome", "cpufull", "iosome", "iofull", "memorysome", "memor
     "GET",
     "/nodes/{node}/rrddata",
     needs=AUDIT_NODE,
+    protected=True,
     params=[Param("timeframe", enum=NODE_FRAMES), CF],
 )
 def node_rrddata(call: Call) -> object:
@@ -51,7 +52,7 @@ def node_rrddata(call: Call) -> object:
             **_no_pressure("cpusome", "iosome", "iofull", "memorysome", "memoryfull"),
         }
 
-    return _chart(call, node.booted_at, point)
+    return chart(call, node.booted_at, point)
 
 
 @api.on(
@@ -85,14 +86,15 @@ def guest_rrddata(call: Call) -> object:
             **_no_pressure(*GUEST_PRESSURE),
         }
 
-    return _chart(call, guest.started_at if guest.is_running else math.inf, point)
+    return chart(call, guest.started_at if guest.is_running else math.inf, point)
 
 
 def _no_pressure(*kinds: str) -> Row:
     return {f"pressure{kind}": 0 for kind in kinds}
 
 
-def _chart(call: Call, measured_from: float, point: Callable[[float], Row]) -> list[Row]:
+def chart(call: Call, measured_from: float, point: Callable[[float], Row]) -> list[Row]:
+    """Points of the asked time frame; before `measured_from` they hold only their time."""
     step, count = FRAMES[call.text("timeframe")]
     last = int(call.world.now()) // step * step
     rows: list[Row] = []

@@ -1,21 +1,18 @@
 """/version and /cluster: what any node answers from its own view."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from hapanel.lab.api.options import properties_of
 from hapanel.lab.api.routing import AUDIT_CLUSTER, Call, api
 from hapanel.lab.api.rows import guest_row, network_row, node_row, storage_row
 from hapanel.lab.api.task_rows import cluster_row
-from hapanel.lab.errors import died
-from hapanel.lab.membership import QDevice
+from hapanel.lab.errors import bad_parameters, died
+from hapanel.lab.packages import PVE_VERSION
 from hapanel.lab.schema import Type, maybe
 from hapanel.lab.tasks import FINISHED_PER_NODE_IN_CLUSTER_LIST, Task, TaskBook
-from hapanel.lab.world import Node
 
 Row = dict[str, object]
 
-VERSION = {"version": "9.2.11", "release": "9.2", "repoid": "14a22df3bbbb0000"}
-FIRST_VMID = 100
 LOG_DEFAULT = 500
 
 
@@ -26,32 +23,49 @@ def index(_call: Call) -> object:
     return [{"subdir": part} for part in parts]
 
 
+CLUSTER_INDEX = (
+    "acme", "backup", "backup-info", "bulk-action", "ceph", "config", "firewall", "ha", "jobs",
+    "log", "mapping", "metrics", "notifications", "nextid", "options", "qemu", "replication",
+    "resources", "status", "tasks", "sdn",
+)  # fmt: skip
+
+
+@api.on("GET", "/cluster")
+def cluster_index(_call: Call) -> object:
+    """Names of what there is below."""
+    return [{"name": name} for name in CLUSTER_INDEX]
+
+
 @api.on("GET", "/version")
 def version(_call: Call) -> object:
     """The lab says what the recordings say."""
-    return dict(VERSION)
+    return dict(PVE_VERSION)
 
 
-@api.on("GET", "/cluster/status", needs=AUDIT_CLUSTER)
+@api.on("GET", "/cluster/status", needs=AUDIT_CLUSTER, protected=True)
 def cluster_status(call: Call) -> object:
-    """Members as the answering node sees them. A QDevice never shows here."""
+    """Members as the answering node sees them. A QDevice never shows here; a single node without
+    corosync has number 0 and no row of the cluster.
+    """
     membership, world = call.cluster.membership, call.world
-    rows: list[Row] = [
-        {
-            "id": "cluster",
-            "type": "cluster",
-            "name": world.cluster_name,
-            "version": world.config_version,
-            "nodes": len(world.nodes),
-            "quorate": int(membership.is_quorate(call.node)),
-        }
-    ]
+    rows: list[Row] = []
+    if world.has_corosync:
+        rows.append(
+            {
+                "id": "cluster",
+                "type": "cluster",
+                "name": world.cluster_name,
+                "version": world.config_version,
+                "nodes": len(world.nodes),
+                "quorate": int(membership.is_quorate(call.node)),
+            }
+        )
     members: list[Row] = [
         {
             "id": f"node/{node.name}",
             "type": "node",
             "name": node.name,
-            "nodeid": node.node_id,
+            "nodeid": node.node_id if world.has_corosync else 0,
             "ip": node.ip,
             "online": int(membership.is_online(call.node, node.name)),
             "local": int(node.name == call.node),
@@ -130,26 +144,22 @@ def _known_of(tasks: TaskBook, node: str) -> Iterator[Task]:
         yield task
 
 
-@api.on("GET", "/cluster/options")
-def cluster_options(call: Call) -> object:
-    """datacenter.cfg."""
-    options = {"allowed-tags": [], **call.world.options}
-    if not call.may("/", "Sys.Audit"):
-        return {"allowed-tags": []}
-    return options
-
-
 @api.on(
     "GET", "/cluster/nextid", params=[maybe("vmid", Type.INTEGER, minimum=100, maximum=999999999)]
 )
 def cluster_nextid(call: Call) -> object:
-    """A free guest number, as a string."""
+    """A free guest number within the datacenter's range, as a string."""
     taken = call.world.guests
     if call.has("vmid"):
         if call.number("vmid") in taken:
-            raise died(f"VM {call.number('vmid')} already exists")
+            raise bad_parameters({"vmid": f"VM {call.number('vmid')} already exists"})
         return str(call.number("vmid"))
-    return str(next(vmid for vmid in range(FIRST_VMID, FIRST_VMID + 10**6) if vmid not in taken))
+    bounds = properties_of(call.world.options.get("next-id", ""))
+    lower, upper = int(str(bounds.get("lower", 100))), int(str(bounds.get("upper", 1_000_000)))
+    free = next((vmid for vmid in range(lower, upper) if vmid not in taken), None)
+    if free is None:
+        raise died(f"unable to get any free VMID in range [{lower}, {upper}]")
+    return str(free)
 
 
 @api.on("GET", "/cluster/log", params=[maybe("max", Type.INTEGER, minimum=1)])
@@ -171,74 +181,3 @@ def cluster_log(call: Call) -> object:
         for entry in call.world.log.newest(call.number("max", LOG_DEFAULT))
         if sees_all or entry.user == call.principal.auth_id
     ]
-
-
-@api.on("GET", "/cluster/config/nodes", needs=AUDIT_CLUSTER)
-def config_nodes(call: Call) -> object:
-    """corosync's node list; numbers are strings there."""
-    return call.shuffled(
-        [{"node": node.name, **_corosync(node)} for node in call.world.nodes.values()]
-    )
-
-
-def _corosync(node: Node) -> Row:
-    return {
-        "name": node.name,
-        "nodeid": str(node.node_id),
-        "quorum_votes": str(node.votes),
-        "ring0_addr": node.ip,
-    }
-
-
-@api.on("GET", "/cluster/config/totem", needs=AUDIT_CLUSTER)
-def config_totem(call: Call) -> object:
-    """corosync's totem section."""
-    return _totem(call)
-
-
-def _totem(call: Call) -> Row:
-    return {
-        "cluster_name": call.world.cluster_name,
-        "config_version": str(call.world.config_version),
-        "interface": {"0": {"linknumber": "0"}},
-        "ip_version": "ipv4-6",
-        "link_mode": "passive",
-        "secauth": "on",
-        "token_coefficient": "125",
-        "version": "2",
-    }
-
-
-@api.on("GET", "/cluster/config/join", needs=AUDIT_CLUSTER, params=[maybe("node")])
-def config_join(call: Call) -> object:
-    """What a joining node needs: addresses and fingerprints of all nodes."""
-    nodes = [
-        {**_corosync(node), "pve_addr": node.ip, "pve_fp": node.fingerprint}
-        for node in call.world.nodes.values()
-    ]
-    return {
-        "config_digest": call.world.config_digest(),
-        "nodelist": call.shuffled(list(nodes)),
-        "preferred_node": call.text("node", call.node),
-        "totem": _totem(call),
-    }
-
-
-@api.on("GET", "/cluster/config/qdevice", needs=AUDIT_CLUSTER)
-def config_qdevice(call: Call) -> object:
-    """State of the QDevice as the answering node sees it; empty when there is none."""
-    device = call.cluster.membership.qdevice
-    return {} if device is None else _qdevice(call, device)
-
-
-def _qdevice(call: Call, device: QDevice) -> Row:
-    at = datetime.fromtimestamp(int(call.world.now()), UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    even = len(call.world.nodes) % 2 == 0
-    return {
-        "Model": "Net",
-        "Algorithm": "Fifty-Fifty split" if even else "LMS",
-        "Tie-breaker": "Node with lowest node ID",
-        "QNetd host": device.host,
-        "State": "Connected" if device.is_connected else "Connect failed",
-        "Last poll call": f"{at} (cast vote)",
-    }

@@ -1,31 +1,42 @@
-"""/cluster/ha: status, resources, rules. Groups are gone in 9.x and say so."""
+"""/cluster/ha: status and resources. Rules are in ha_rules.py."""
 
 import hashlib
-import re
 
+from hapanel.lab.api.ha_rules import GROUPS_GONE
 from hapanel.lab.api.routing import AUDIT_CLUSTER, HA_WRITE, Call, api
-from hapanel.lab.errors import bad_parameters, died
-from hapanel.lab.ha.model import Request, Resource
-from hapanel.lab.schema import Param, Type, flag, maybe
+from hapanel.lab.errors import MODIFIED, died
+from hapanel.lab.formats import CONFIG_ID, HA_RESOURCE_OR_VMID, NODE_NAME
+from hapanel.lab.ha.model import CrmState, Request, Resource
+from hapanel.lab.schema import Param, Type, flag, items_of, maybe
 from hapanel.lab.world import Guest
 
 Row = dict[str, object]
 
-SID = Param(
-    "sid",
-    pattern=r"[a-z]+:\S+|[1-9][0-9]{2,8}",
-    invalid="value does not look like a valid ha resource id",
-)
+SID = Param("sid", **HA_RESOURCE_OR_VMID)
+NODE = Param("node", **NODE_NAME)
 STATES = ("started", "stopped", "enabled", "disabled", "ignored")
 OPTIONS = [
     maybe("comment", max_length=4096),
     flag("failback"),
     flag("auto-rebalance"),
-    maybe("group"),
+    maybe("group", **CONFIG_ID),
     maybe("max_relocate", Type.INTEGER, minimum=0),
     maybe("max_restart", Type.INTEGER, minimum=0),
 ]
-GROUPS_GONE = "ha groups have been migrated to rules"
+INDEX = ("groups", "resources", "rules", "status")
+STATUS_INDEX = ("arm-ha", "current", "disarm-ha", "manager_status")
+
+
+@api.on("GET", "/cluster/ha", needs=AUDIT_CLUSTER)
+def ha_index(_call: Call) -> object:
+    """Names of what there is below."""
+    return [{"id": name} for name in INDEX]
+
+
+@api.on("GET", "/cluster/ha/status")
+def ha_status_index(_call: Call) -> object:
+    """Names of what there is below."""
+    return [{"name": name} for name in STATUS_INDEX]
 
 
 @api.on("GET", "/cluster/ha/status/current", needs=AUDIT_CLUSTER)
@@ -38,6 +49,25 @@ def ha_current(call: Call) -> object:
 def ha_manager_status(call: Call) -> object:
     """The manager's own file."""
     return call.cluster.ha_wording.manager_status(call.node)
+
+
+@api.on(
+    "POST",
+    "/cluster/ha/status/disarm-ha",
+    needs=HA_WRITE,
+    params=[Param("resource-mode", enum=("freeze", "ignore"))],
+)
+async def ha_disarm(call: Call) -> None:
+    """Queues the wish that HA lets go of its watchdogs."""
+    await call.need_lock("domain-ha")
+    call.cluster.ha.state.wanted_disarmed = call.text("resource-mode")
+
+
+@api.on("POST", "/cluster/ha/status/arm-ha", needs=HA_WRITE)
+async def ha_arm(call: Call) -> None:
+    """Queues the wish that HA takes hold again."""
+    await call.need_lock("domain-ha")
+    call.cluster.ha.state.wanted_disarmed = None
 
 
 @api.on(
@@ -74,7 +104,7 @@ def _digest(call: Call) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-@api.on("GET", "/cluster/ha/resources/{sid}", needs=AUDIT_CLUSTER)
+@api.on("GET", "/cluster/ha/resources/{sid}", needs=AUDIT_CLUSTER, params=[SID])
 def ha_resource(call: Call) -> object:
     """One entry; unlike the list it has no defaults either."""
     resource = call.cluster.ha.state.resources.get(_sid(call))
@@ -86,12 +116,10 @@ def ha_resource(call: Call) -> object:
 def _sid(call: Call) -> str:
     """The full id; a bare number is looked up."""
     sid = call.text("sid")
-    if not re.fullmatch(SID.pattern or "", sid):
-        raise bad_parameters({"sid": f"invalid format - {SID.invalid}\n"})
     if sid.isdigit():
         guest = call.world.guests.get(int(sid))
         if guest is None:
-            raise died(f"unable to determine type of guest '{sid}'")
+            raise died(f"unable to detect SID from VMID - VM/CT {sid} does not exist")
         return guest.sid
     return sid
 
@@ -152,6 +180,7 @@ def _change(call: Call, resource: Resource) -> None:
     "/cluster/ha/resources/{sid}",
     needs=HA_WRITE,
     params=[
+        SID,
         maybe("state", enum=STATES),
         maybe("delete", max_length=4096),
         maybe("digest", max_length=64),
@@ -168,11 +197,10 @@ async def ha_put(call: Call) -> None:
     if call.has("group"):
         raise died(f"invalid parameter 'group': {GROUPS_GONE}")
     if call.has("digest") and call.text("digest") != _digest(call):
-        raise died(
-            f"{prefix}detected modified configuration - file changed by other user? Try again."
-        )
+        raise died(f"{prefix}{MODIFIED}")
+    _refuse_in_error(call, resource.sid, is_cure=call.text("state") == "disabled")
     _change(call, resource)
-    for name in re.split(r"[,;\s]+", call.text("delete")):
+    for name in items_of(call.text("delete")):
         if name in ("comment", "failback", "max_restart", "max_relocate"):
             setattr(resource, name, None)
 
@@ -181,7 +209,7 @@ async def ha_put(call: Call) -> None:
     "DELETE",
     "/cluster/ha/resources/{sid}",
     needs=HA_WRITE,
-    params=[flag("purge")],
+    params=[SID, flag("purge", default=True)],
 )
 async def ha_delete(call: Call) -> None:
     """Takes a guest out of HA; it runs on."""
@@ -190,43 +218,24 @@ async def ha_delete(call: Call) -> None:
     if sid not in call.cluster.ha.state.resources:
         raise died(f"cannot delete service '{sid}', not HA managed!")
     del call.cluster.ha.state.resources[sid]
+    if call.flag("purge"):
+        call.cluster.ha.state.rules.forget_resource(sid)
 
 
-@api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[Param("node")])
-@api.on("POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[Param("node")])
+def _refuse_in_error(call: Call, sid: str, *, is_cure: bool = False) -> None:
+    service = call.cluster.ha.state.services.get(sid)
+    if service is not None and service.state is CrmState.ERROR and not is_cure:
+        raise died(f"service '{sid}' in error state, must be disabled and fixed first")
+
+
+@api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[SID, NODE])
+@api.on("POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[SID, NODE])
 async def ha_migrate(call: Call) -> object:
     """Queues the wish; the manager may drop it silently. No task."""
     sid = _sid(call)
     if sid not in call.cluster.ha.state.resources:
         raise died(f"resource '{sid}' is not HA managed")
+    _refuse_in_error(call, sid)
     await call.need_lock("domain-ha")
     call.cluster.ha.request_migration(sid, call.text("node"))
     return {"sid": sid, "requested-node": call.text("node")}
-
-
-@api.on(
-    "GET",
-    "/cluster/ha/rules",
-    needs=AUDIT_CLUSTER,
-    params=[maybe("resource"), maybe("type", enum=("node-affinity", "resource-affinity"))],
-)
-def ha_rules(_call: Call) -> object:
-    """No rules yet."""
-    return []
-
-
-@api.on(
-    "POST",
-    "/cluster/ha/groups",
-    needs=HA_WRITE,
-    params=[Param("group"), Param("nodes"), flag("nofailback"), flag("restricted")],
-)
-def ha_group_create(_call: Call) -> object:
-    """Always an error in 9.x."""
-    raise died(f"cannot create group: {GROUPS_GONE}")
-
-
-@api.on("GET", "/cluster/ha/groups", needs=AUDIT_CLUSTER)
-def ha_groups(_call: Call) -> object:
-    """Always an error in 9.x, even the list."""
-    raise died(f"cannot index groups: {GROUPS_GONE}")

@@ -1,8 +1,8 @@
 """/nodes: list, status, storages, volume groups, charts."""
 
-from hapanel.lab.api.cluster_wide import VERSION
 from hapanel.lab.api.routing import AUDIT_NODE, Call, api
 from hapanel.lab.api.rows import node_list_row
+from hapanel.lab.packages import KERNEL, PVE_VERSION
 
 Row = dict[str, object]
 
@@ -14,7 +14,6 @@ NODE_INDEX = (
     "suspendall", "syslog", "tasks", "termproxy", "time", "version", "vncshell", "vzdump",
     "wakeonlan",
 )  # fmt: skip
-KERNEL = "6.17.4-2-pve"
 
 
 @api.on("GET", "/nodes")
@@ -32,7 +31,7 @@ def node_index(_call: Call) -> object:
 @api.on("GET", "/nodes/{node}/version", proxied=True)
 def node_version(_call: Call) -> object:
     """The node's own version."""
-    return dict(VERSION)
+    return dict(PVE_VERSION)
 
 
 @api.on("GET", "/nodes/{node}/status", needs=AUDIT_NODE, proxied=True)
@@ -47,7 +46,7 @@ def node_status(call: Call) -> object:
         "wait": 0,
         "idle": 0,
         "loadavg": [f"{load * factor:.2f}" for factor in (1.0, 0.94, 0.9)],
-        "pveversion": f"pve-manager/{VERSION['version']}/{VERSION['repoid']}",
+        "pveversion": f"pve-manager/{PVE_VERSION['version']}/{PVE_VERSION['repoid']}",
         "kversion": f"Linux {KERNEL} #1 SMP PREEMPT_DYNAMIC PMX {KERNEL}",
         "current-kernel": {
             "sysname": "Linux",
@@ -55,7 +54,7 @@ def node_status(call: Call) -> object:
             "version": f"#1 SMP PREEMPT_DYNAMIC PMX {KERNEL}",
             "machine": "x86_64",
         },
-        "boot-info": {"mode": "efi", "secureboot": 0},
+        "boot-info": {"mode": "legacy-bios"},
         "cpuinfo": _cpuinfo(node.cores),
         "memory": _memory(node.memory, report.mem),
         "swap": {"total": 0, "used": 0, "free": 0},

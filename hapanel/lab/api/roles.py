@@ -1,18 +1,15 @@
-"""/access/roles and /access/acl: what roles hold, and who has them where."""
-
-import re
+"""/access/roles: what roles hold."""
 
 from hapanel.lab.api.routing import Call, Needs, api
-from hapanel.lab.auth.accounts import AclEntry
 from hapanel.lab.auth.privileges import ALL_PRIVILEGES, BUILT_IN_ROLES
-from hapanel.lab.errors import bad_parameters, died, forbidden
-from hapanel.lab.schema import Param, flag, maybe
+from hapanel.lab.errors import bad_parameters, died
+from hapanel.lab.formats import ROLE_ID
+from hapanel.lab.schema import Param, Type, items_of, maybe
 
 Row = dict[str, object]
 
-ACL_ROOTS = ("access", "nodes", "pool", "sdn", "storage", "vms", "mapping")
 MANAGE_ROLES = Needs("/access", ("Sys.Modify",))
-SEPARATOR = re.compile(r"[,;\s\0]+")
+ROLEID = Param("roleid", **ROLE_ID)
 
 
 @api.on("GET", "/access/roles")
@@ -25,7 +22,7 @@ def roles(call: Call) -> object:
     return call.shuffled(rows)
 
 
-@api.on("GET", "/access/roles/{roleid}")
+@api.on("GET", "/access/roles/{roleid}", params=[ROLEID])
 def role(call: Call) -> object:
     """Privileges of one role."""
     held = call.world.accounts.roles.get(call.text("roleid"))
@@ -35,99 +32,55 @@ def role(call: Call) -> object:
 
 
 def _privileges(raw: str) -> frozenset[str]:
-    names = [name for name in SEPARATOR.split(raw) if name]
+    names = items_of(raw)
     for name in names:
         if name not in ALL_PRIVILEGES:
             raise bad_parameters({"privs": f"invalid format - invalid privilege '{name}'\n"})
     return frozenset(names)
 
 
-@api.on("POST", "/access/roles", needs=MANAGE_ROLES, params=[Param("roleid"), maybe("privs")])
+@api.on("POST", "/access/roles", needs=MANAGE_ROLES, params=[ROLEID, maybe("privs")])
 async def role_create(call: Call) -> None:
     """Adds a role."""
-    held = _privileges(call.text("privs"))
+    held, name = _privileges(call.text("privs")), call.text("roleid")
+    if name.lower().startswith("pve"):
+        reserved = "cannot use role ID starting with the (case-insensitive) 'PVE' namespace"
+        raise bad_parameters({"roleid": reserved})
     await call.need_lock("file-user_cfg", "create role failed: ")
-    if call.text("roleid") in call.world.accounts.roles:
-        raise died(f"create role failed: role '{call.text('roleid')}' already exists")
-    call.world.accounts.roles[call.text("roleid")] = held
+    if name in call.world.accounts.roles:
+        raise died(f"create role failed: role '{name}' already exists")
+    call.world.accounts.roles[name] = held
 
 
 @api.on(
     "PUT",
     "/access/roles/{roleid}",
     needs=MANAGE_ROLES,
-    params=[maybe("privs"), flag("append")],
+    params=[
+        ROLEID,
+        maybe("privs"),
+        Param("append", Type.BOOLEAN, optional=True, requires="privs"),
+    ],
 )
 async def role_change(call: Call) -> None:
     """Replaces or extends the privileges of a role."""
-    held = _privileges(call.text("privs"))
-    await call.need_lock("file-user_cfg", "update role failed: ")
-    known, name = call.world.accounts.roles, call.text("roleid")
-    if name not in known:
-        raise died(f"update role failed: role '{name}' does not exist")
+    held, name = _privileges(call.text("privs")), call.text("roleid")
+    await _own_role(call, "modified", "update role failed: ")
+    known = call.world.accounts.roles
     known[name] = known[name] | held if call.flag("append") else held
 
 
-@api.on("GET", "/access/acl")
-def acl(call: Call) -> object:
-    """Entries on paths whose permissions the caller may modify; an auditor sees all."""
-    sees_all = call.may("/access", "Sys.Audit")
-    rows = [
-        _acl_row(entry)
-        for entry in call.world.accounts.acl.values()
-        if sees_all or call.may(entry.path, "Permissions.Modify")
-    ]
-    return call.shuffled(rows)
+@api.on("DELETE", "/access/roles/{roleid}", needs=MANAGE_ROLES, params=[ROLEID])
+async def role_delete(call: Call) -> None:
+    """Removes a role; entries that name it give nothing any more."""
+    await _own_role(call, "deleted", "delete role failed: ")
+    del call.world.accounts.roles[call.text("roleid")]
 
 
-def _acl_row(entry: AclEntry) -> Row:
-    return {
-        "path": entry.path,
-        "ugid": entry.ugid,
-        "type": entry.type,
-        "roleid": entry.role,
-        "propagate": int(entry.propagate),
-    }
-
-
-@api.on(
-    "PUT",
-    "/access/acl",
-    params=[
-        Param("path"),
-        Param("roles"),
-        maybe("users"),
-        maybe("tokens"),
-        maybe("groups"),
-        flag("propagate", default=True),
-        flag("delete"),
-    ],
-)
-async def acl_change(call: Call) -> None:
-    """Gives or takes roles; needs Permissions.Modify on the path."""
-    path = "/" + call.text("path").strip("/")
-    if not call.may(path, "Permissions.Modify"):
-        raise forbidden(path, "Permissions.Modify")
-    if path != "/" and path.split("/")[1] not in ACL_ROOTS:
-        raise bad_parameters({"path": f"invalid ACL path '{path}'"})
-    await call.need_lock("file-user_cfg", "ACL update failed: ")
-    accounts = call.world.accounts
-    ids = SEPARATOR.split(call.text("users")) + SEPARATOR.split(call.text("tokens"))
-    for name in SEPARATOR.split(call.text("roles")):
-        if name not in accounts.roles:
-            raise died(f"ACL update failed: role '{name}' does not exist")
-        for ugid in filter(None, ids):
-            _need_known(call, ugid)
-            if call.flag("delete"):
-                accounts.revoke(path, ugid, name)
-            else:
-                accounts.grant(path, ugid, name, propagate=call.flag("propagate"))
-
-
-def _need_known(call: Call, ugid: str) -> None:
-    user, _, name = ugid.partition("!")
-    known = call.world.accounts.users.get(user)
-    if known is None:
-        raise died(f"ACL update failed: user '{user}' does not exist")
-    if name and name not in known.tokens:
-        raise died(f"ACL update failed: token '{ugid}' does not exist")
+async def _own_role(call: Call, verb: str, prefix: str) -> None:
+    name = call.text("roleid")
+    if name in BUILT_IN_ROLES:
+        raise died(f"auto-generated role '{name}' cannot be {verb}")
+    await call.need_lock("file-user_cfg", prefix)
+    if name not in call.world.accounts.roles:
+        raise died(f"{prefix}role '{name}' does not exist")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hapanel.lab.auth.accounts import Accounts, Principal, Privileges
 from hapanel.lab.errors import ApiError, died, forbidden
+from hapanel.lab.formats import NODE_NAME
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import Param, Type, Value, text
 from hapanel.lab.tasks import Work
@@ -24,7 +25,7 @@ REPORT_LIFETIME = 300.0
 
 Handler = Callable[["Call"], object | Awaitable[object]]
 
-NODE = text("node", pattern=r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", invalid="not a node name")
+NODE = text("node", **NODE_NAME)
 VMID = Param("vmid", Type.INTEGER, minimum=100, maximum=999999999)
 
 
@@ -55,7 +56,10 @@ HA_WRITE = Needs("/", ("Sys.Console",))
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path."""
+    """One method of one path.
+
+    `proxied` is answered by the node in the path; `protected` is done by its pvedaemon.
+    """
 
     method: str
     path: str
@@ -63,6 +67,7 @@ class Route:
     needs: Needs | None = None
     params: tuple[Param, ...] = ()
     proxied: bool = False
+    protected: bool = False
     allow_token: bool = True
     anonymous: bool = False
 
@@ -181,17 +186,23 @@ class Table:
         needs: Needs | None = None,
         params: Sequence[Param] = (),
         proxied: bool = False,
+        protected: bool | None = None,
         allow_token: bool = True,
         anonymous: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Registers the decorated handler; parameters of the path are declared by their names."""
+        """Registers the decorated handler. Parameters of the path are declared by their names,
+        unless `params` does it; writes are protected unless they say otherwise.
+        """
+        protects = method != "GET" if protected is None else protected
 
         def register(handler: Handler) -> Handler:
-            in_path = tuple(_path_param(part) for part in path.split("/") if part.startswith("{"))
-            declared = (*in_path, *params)
+            declared = (*_path_params(path, params), *params)
             self._add(
-                Route(method, path, handler, needs, declared, proxied, allow_token, anonymous)
-            )
+                Route(
+                    method, path, handler, needs, declared,
+                    proxied, protects, allow_token, anonymous,
+                )
+            )  # fmt: skip
             return handler
 
         return register
@@ -227,8 +238,13 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part]
 
 
-def _path_param(part: str) -> Param:
-    name = part[1:-1]
+def _path_params(path: str, params: Sequence[Param]) -> list[Param]:
+    names = [part[1:-1] for part in _parts(path) if part.startswith("{")]
+    declared = {param.name for param in params}
+    return [_path_param(name) for name in names if name not in declared]
+
+
+def _path_param(name: str) -> Param:
     return {"node": NODE, "vmid": VMID}.get(name) or text(name)
 
 

@@ -117,7 +117,7 @@ def storage_row(call: Call, storage: Storage, node: Node) -> Row:
         "content": storage.content,
         "shared": int(storage.shared),
     }
-    if fresh_report_of_node(call, node) is None:
+    if fresh_report_of_node(call, node) is None or storage.is_disabled:
         return {**row, "status": "unknown"}
     return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
 

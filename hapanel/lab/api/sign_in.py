@@ -1,14 +1,13 @@
 """/access: tickets, permissions, realms."""
 
 import hmac
-import re
 from collections.abc import Iterable
 
 from hapanel.lab.api.routing import Call, api
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.privileges import CAPABILITIES
 from hapanel.lab.errors import ApiError, forbidden
-from hapanel.lab.schema import Param, flag, maybe
+from hapanel.lab.schema import Param, flag, items_of, maybe
 
 Row = dict[str, object]
 
@@ -17,7 +16,6 @@ REALMS = (
     ("pve", "Proxmox VE authentication server"),
 )
 BASE_PATHS = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
-SEPARATOR = re.compile(r"[,;\s\0]+")
 
 
 @api.on("GET", "/access")
@@ -41,11 +39,12 @@ def ticket_page(_call: Call) -> None:
         Param("password"),
         maybe("realm", max_length=32),
         maybe("otp"),
-        maybe("path", max_length=64),
-        maybe("privs", max_length=64),
+        maybe("path", max_length=64, requires="privs"),
+        maybe("privs", max_length=64, requires="path"),
         maybe("tfa-challenge"),
-        flag("new-format"),
+        flag("new-format", default=True),
     ],
+    allow_token=False,
 )
 def ticket(call: Call) -> object:
     """Signs in by password, or renews by an old ticket. Raises 401 (delayed by the server)."""
@@ -65,7 +64,7 @@ def ticket(call: Call) -> object:
         "CSRFPreventionToken": csrf,
         "cap": _capabilities(call, Principal(user)),
     }
-    if accounts.may(Principal(user), "/", "Sys.Audit"):
+    if call.world.has_corosync and accounts.may(Principal(user), "/", "Sys.Audit"):
         answer["clustername"] = call.world.cluster_name
     return answer
 
@@ -81,7 +80,7 @@ def _knows_password(call: Call, user: str) -> bool:
 
 def _has_all(call: Call, principal: Principal) -> bool:
     held = call.world.accounts.privileges(principal, call.text("path", "/"))
-    return all(name in held for name in SEPARATOR.split(call.text("privs")))
+    return all(name in held for name in items_of(call.text("privs")))
 
 
 def _capabilities(call: Call, principal: Principal) -> Row:

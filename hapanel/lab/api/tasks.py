@@ -92,7 +92,7 @@ def task_index(_call: Call) -> object:
     return [{"name": "log"}, {"name": "status"}]
 
 
-@api.on("GET", "/nodes/{node}/tasks/{upid}/status", proxied=True)
+@api.on("GET", "/nodes/{node}/tasks/{upid}/status", proxied=True, protected=True)
 def task_status(call: Call) -> object:
     """Running or stopped."""
     task = _task(call)
@@ -105,6 +105,7 @@ def task_status(call: Call) -> object:
     "GET",
     "/nodes/{node}/tasks/{upid}/log",
     proxied=True,
+    protected=True,
     params=[
         maybe("start", Type.INTEGER, minimum=0),
         maybe("limit", Type.INTEGER, minimum=0),

@@ -1,51 +1,71 @@
-"""/access/users: users and their tokens."""
+"""/access/users: users. Their tokens are in tokens.py, groups in groups.py."""
 
 from hapanel.lab.api.routing import Call, api
-from hapanel.lab.auth.accounts import Token, User
-from hapanel.lab.errors import bad_parameters, died, forbidden
-from hapanel.lab.schema import Param, Type, flag, maybe
+from hapanel.lab.api.tokens import token_info
+from hapanel.lab.auth.accounts import Accounts, User
+from hapanel.lab.errors import died, forbidden
+from hapanel.lab.formats import GROUP_ID, USER_ID
+from hapanel.lab.schema import Param, Type, flag, items_of, maybe
 
 Row = dict[str, object]
 
-USERID = Param(
-    "userid",
-    max_length=64,
-    pattern=r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+",
-    invalid="value does not look like a valid user name",
-)
-
-
-@api.on("GET", "/access/groups")
-def groups(_call: Call) -> object:
-    """There are none."""
-    return []
+USERID = Param("userid", **USER_ID)
+REALMS = ("pam", "pve")
+ABOUT = ("comment", "email", "firstname", "keys", "lastname")
+PROPERTIES = [
+    *(maybe(name) for name in ABOUT),
+    flag("enable", default=None),
+    maybe("expire", Type.INTEGER, minimum=0),
+    maybe("groups", **GROUP_ID, many=True),
+]
+READ = ("User.Modify", "Sys.Audit")
 
 
 @api.on("GET", "/access/users", params=[flag("enabled"), flag("full")])
 def users(call: Call) -> object:
-    """All users for those who may modify them, else oneself."""
-    sees_all = call.may("/access/groups", "User.Modify", "Sys.Audit")
+    """All users for those who may see them, else oneself."""
+    sees_all = call.may("/access/groups", *READ)
     rows = [
-        _user_row(user, full=call.flag("full"))
+        _row(call.world.accounts, user, full=call.flag("full"))
         for user in call.world.accounts.users.values()
-        if (sees_all or (user.userid == call.principal.user and call.principal.token is None))
-        and (not call.flag("enabled") or user.enabled)
+        if (sees_all or user.userid == call.principal.auth_id)
+        and (not call.has("enabled") or user.enabled == call.flag("enabled"))
     ]
     return call.shuffled(rows)
 
 
-def _user_row(user: User, *, full: bool) -> Row:
-    row: Row = {"userid": user.userid, "realm-type": user.realm, "enable": int(user.enabled)}
-    if user.expire or user.userid != "root@pam":
-        row["expire"] = user.expire
-    if user.comment is not None:
-        row["comment"] = user.comment
+def _row(accounts: Accounts, user: User, *, full: bool) -> Row:
+    row: Row = {"userid": user.userid, **_properties(user)}
+    if user.realm in REALMS:
+        row["realm-type"] = user.realm
     if full:
-        row |= {"groups": "", "tokens": [_token_row(token) for token in user.tokens.values()]}
+        row["groups"] = ",".join(accounts.groups_of(user.userid))
+    if full and user.tokens:
+        row["tokens"] = [{"tokenid": n, **token_info(t)} for n, t in sorted(user.tokens.items())]
     return row
 
 
-def _may_modify_users(call: Call) -> None:
+def _properties(user: User) -> Row:
+    row: Row = {"enable": int(user.enabled), **user.about}
+    if user.expire or user.userid != "root@pam":
+        row["expire"] = user.expire
+    return row
+
+
+@api.on("GET", "/access/users/{userid}", params=[USERID])
+def user_read(call: Call) -> object:
+    """One user; unlike the list its groups are a list and its tokens an object."""
+    if not call.may("/access/groups", *READ):
+        raise forbidden("/access/groups", "|".join(READ))
+    user = known_user(call)
+    row = {**_properties(user), "groups": call.world.accounts.groups_of(user.userid)}
+    if user.tokens:
+        row["tokens"] = {name: token_info(token) for name, token in user.tokens.items()}
+    return row
+
+
+def may_modify_users(call: Call) -> None:
+    """Raises 403 for those who may not."""
     if not call.may("/access/groups", "User.Modify"):
         raise forbidden("/access/groups", "User.Modify")
 
@@ -53,137 +73,94 @@ def _may_modify_users(call: Call) -> None:
 @api.on(
     "POST",
     "/access/users",
-    params=[
-        USERID,
-        maybe("password", min_length=8, max_length=64),
-        maybe("comment", max_length=2048),
-        flag("enable", default=True),
-        maybe("expire", Type.INTEGER, minimum=0),
-        maybe("email"),
-        maybe("firstname"),
-        maybe("lastname"),
-        maybe("groups"),
-    ],
+    params=[USERID, maybe("password", min_length=8, max_length=64), *PROPERTIES],
 )
 async def user_create(call: Call) -> None:
     """Adds a user."""
-    _may_modify_users(call)
+    may_modify_users(call)
     await call.need_lock("file-user_cfg", "create user failed: ")
-    userid = call.text("userid")
-    if userid in call.world.accounts.users:
+    accounts, userid = call.world.accounts, call.text("userid")
+    if userid in accounts.users:
         raise died(f"create user failed: user '{userid}' already exists")
-    call.world.accounts.users[userid] = User(
-        userid,
-        call.text("password") or None,
-        call.flag("enable"),
-        call.number("expire"),
-        call.text("comment") or None,
-    )
+    user = User(userid, call.text("password") or None)
+    if user.password is not None and user.realm not in REALMS:
+        raise died(f"create user failed: auth domain '{user.realm}' does not exist")
+    _join(call, user, "create user failed: ")
+    _change(call, user)
+    accounts.users[userid] = user
 
 
 @api.on(
     "PUT",
     "/access/users/{userid}",
-    params=[
-        flag("enable"),
-        maybe("expire", Type.INTEGER, minimum=0),
-        maybe("comment", max_length=2048),
-    ],
+    params=[USERID, Param("append", Type.BOOLEAN, optional=True, requires="groups"), *PROPERTIES],
 )
 async def user_change(call: Call) -> None:
-    """Enables, disables, ends a user."""
-    _may_modify_users(call)
+    """Enables, disables, describes, ends a user."""
+    may_modify_users(call)
     await call.need_lock("file-user_cfg", "update user failed: ")
-    user = _user(call)
+    user = known_user(call, "update user failed: ")
+    if call.has("groups"):
+        _join(call, user, "update user failed: ")
+    _change(call, user)
+
+
+def _join(call: Call, user: User, prefix: str) -> None:
+    groups = call.world.accounts.groups
+    wanted = items_of(call.text("groups"))
+    for name in wanted:
+        if name not in groups:
+            raise died(f"{prefix}no such group '{name}'")
+    for name, group in groups.items():
+        if name in wanted:
+            group.members.add(user.userid)
+        elif not call.flag("append"):
+            group.members.discard(user.userid)
+
+
+def _change(call: Call, user: User) -> None:
     if call.has("enable"):
         user.enabled = call.flag("enable")
     if call.has("expire"):
         user.expire = call.number("expire")
-    if call.has("comment"):
-        user.comment = call.text("comment")
+    user.about |= {name: call.text(name) for name in ABOUT if call.has(name)}
 
 
-@api.on("DELETE", "/access/users/{userid}")
+@api.on("DELETE", "/access/users/{userid}", params=[USERID])
 async def user_delete(call: Call) -> None:
     """Removes a user, his tokens and their entries."""
-    _may_modify_users(call)
+    may_modify_users(call)
     await call.need_lock("file-user_cfg", "delete user failed: ")
-    accounts, userid = call.world.accounts, _user(call).userid
+    accounts, userid = call.world.accounts, known_user(call, "delete user failed: ").userid
     del accounts.users[userid]
-    for entry in list(accounts.acl.values()):
-        if entry.ugid == userid or entry.ugid.startswith(f"{userid}!"):
-            accounts.revoke(entry.path, entry.ugid, entry.role)
+    accounts.forget(userid)
+    for group in accounts.groups.values():
+        group.members.discard(userid)
 
 
-def _user(call: Call) -> User:
+def known_user(call: Call, prefix: str = "") -> User:
+    """The user named by the path. Raises 500 for a stranger."""
     user = call.world.accounts.users.get(call.text("userid"))
     if user is None:
-        raise died(f"no such user ('{call.text('userid')}')")
+        raise died(f"{prefix}no such user ('{call.text('userid')}')")
     return user
 
 
-def _may_handle_tokens(call: Call) -> None:
-    is_self = call.principal.token is None and call.principal.user == call.text("userid")
-    if not is_self:
-        _may_modify_users(call)
-
-
-@api.on("GET", "/access/users/{userid}/token")
-def tokens(call: Call) -> object:
-    """Tokens of a user, never their secrets."""
-    _may_handle_tokens(call)
-    return call.shuffled([_token_row(token) for token in _user(call).tokens.values()])
-
-
-@api.on("GET", "/access/users/{userid}/token/{tokenid}")
-def token(call: Call) -> object:
-    """One token."""
-    _may_handle_tokens(call)
-    found = _user(call).tokens.get(call.text("tokenid"))
-    if found is None:
-        raise died(f"no such token '{call.text('tokenid')}' for user '{call.text('userid')}'")
-    row = _token_row(found)
-    del row["tokenid"]
-    return row
-
-
-def _token_row(found: Token) -> Row:
-    row: Row = {"tokenid": found.name, "privsep": int(found.privsep), "expire": found.expire}
-    if found.comment is not None:
-        row["comment"] = found.comment
-    return row
-
-
 @api.on(
-    "POST",
-    "/access/users/{userid}/token/{tokenid}",
+    "PUT",
+    "/access/password",
+    allow_token=False,
     params=[
-        flag("privsep", default=True),
-        maybe("comment"),
-        maybe("expire", Type.INTEGER, minimum=0),
+        USERID,
+        Param("password", min_length=8, max_length=64),
+        maybe("confirmation-password", min_length=5, max_length=64),
     ],
 )
-async def token_create(call: Call) -> object:
-    """Makes a token; its secret is shown here and never again."""
-    _may_handle_tokens(call)
-    await call.need_lock("file-user_cfg")
-    user, name = _user(call), call.text("tokenid")
-    if name in user.tokens:
-        raise bad_parameters({"tokenid": "Token already exists."})
-    made = call.world.accounts.add_token(user.userid, name, privsep=call.flag("privsep"))
-    made.expire, made.comment = call.number("expire"), call.text("comment") or None
-    info: Row = {"privsep": str(int(made.privsep))}
-    if call.has("expire"):
-        info["expire"] = str(made.expire)
-    if made.comment is not None:
-        info["comment"] = made.comment
-    return {"full-tokenid": f"{user.userid}!{name}", "info": info, "value": made.secret}
-
-
-@api.on("DELETE", "/access/users/{userid}/token/{tokenid}")
-async def token_delete(call: Call) -> None:
-    """Revokes a token."""
-    _may_handle_tokens(call)
-    await call.need_lock("file-user_cfg")
-    if _user(call).tokens.pop(call.text("tokenid"), None) is None:
-        raise died(f"no such token '{call.text('tokenid')}' for user '{call.text('userid')}'")
+async def password_change(call: Call) -> None:
+    """A new password, of oneself or by those who may modify users."""
+    if call.principal.user != call.text("userid"):
+        may_modify_users(call)
+    user = known_user(call)
+    if user.userid == "root@pam" and not call.principal.is_root_itself:
+        raise forbidden("/", "only root can change root password")
+    user.password = call.text("password")

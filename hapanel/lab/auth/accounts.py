@@ -22,16 +22,20 @@ class Token:
     comment: str | None = None
     expire: int = 0
 
+    def renew_secret(self) -> None:
+        """The old secret is worth nothing any more."""
+        self.secret = _fresh_secret()
+
 
 @dataclass
 class User:
-    """A user; `expire` is an epoch, 0 is never."""
+    """A user; `expire` is an epoch, 0 is never. `about` holds comment, email and names."""
 
     userid: str
     password: str | None = None
     enabled: bool = True
     expire: int = 0
-    comment: str | None = None
+    about: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
 
     @property
@@ -40,9 +44,18 @@ class User:
         return self.userid.rpartition("@")[2]
 
 
+@dataclass
+class Group:
+    """A group of users."""
+
+    name: str
+    comment: str | None = None
+    members: set[str] = field(default_factory=set)
+
+
 @dataclass(frozen=True)
 class AclEntry:
-    """`ugid` (a user or a full token id) has `role` on `path`."""
+    """`ugid` (a user, a full token id or a group) has `role` on `path`."""
 
     path: str
     ugid: str
@@ -51,8 +64,10 @@ class AclEntry:
 
     @property
     def type(self) -> str:
-        """`token` or `user`."""
-        return "token" if "!" in self.ugid else "user"
+        """`token`, `user` or `group`."""
+        if "!" in self.ugid:
+            return "token"
+        return "user" if "@" in self.ugid else "group"
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,13 @@ class Accounts:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {ROOT: User(ROOT, secrets.token_urlsafe(12))}
+        self.groups: dict[str, Group] = {}
         self.roles: dict[str, frozenset[str]] = dict(BUILT_IN_ROLES)
         self.acl: dict[tuple[str, str, str], AclEntry] = {}
 
     def add_token(self, userid: str, name: str, *, privsep: bool) -> Token:
         """Makes a token and its secret."""
-        token = Token(name, str(uuid.UUID(int=secrets.randbits(128), version=4)), privsep)
+        token = Token(name, _fresh_secret(), privsep)
         self.users[userid].tokens[name] = token
         return token
 
@@ -94,6 +110,16 @@ class Accounts:
     def revoke(self, path: str, ugid: str, role: str) -> None:
         """Removes an ACL entry if there is one."""
         self.acl.pop((path, ugid, role), None)
+
+    def forget(self, ugid: str) -> None:
+        """Removes all entries of a user and his tokens, of one token, or of a group."""
+        for entry in list(self.acl.values()):
+            if entry.ugid == ugid or entry.ugid.startswith(f"{ugid}!"):
+                self.revoke(entry.path, entry.ugid, entry.role)
+
+    def groups_of(self, userid: str) -> list[str]:
+        """Names of the groups a user is in."""
+        return sorted(name for name, group in self.groups.items() if userid in group.members)
 
     def is_active(self, principal: Principal, now: float) -> bool:
         """The user and the token exist, are enabled and not expired."""
@@ -136,19 +162,20 @@ class Accounts:
         return found
 
     def _roles(self, auth_id: str, path: str) -> dict[str, int]:
-        """Entries on a deeper path replace what was inherited."""
+        """Entries on a deeper path replace what was inherited; one's own those of one's groups."""
+        groups = set(self.groups_of(auth_id))
         roles: dict[str, int] = {}
         for ancestor in ancestors(path):
-            here = {
-                entry.role: int(entry.propagate)
-                for entry in self.acl.values()
-                if entry.path == ancestor
-                and entry.ugid == auth_id
-                and (entry.propagate or ancestor == path)
-            }
-            if here:
-                roles = here
+            own = self._roles_on(ancestor, {auth_id}, is_goal=ancestor == path)
+            roles = own or self._roles_on(ancestor, groups, is_goal=ancestor == path) or roles
         return roles
+
+    def _roles_on(self, path: str, ugids: set[str], *, is_goal: bool) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for entry in self.acl.values():
+            if entry.path == path and entry.ugid in ugids and (entry.propagate or is_goal):
+                found[entry.role] = found.get(entry.role, 0) | entry.propagate
+        return found
 
     def decided_at(self, path: str, entries: set[str]) -> tuple[str, bool]:
         """Where privileges on a path come from: the deepest path with entries, and whether that is
@@ -160,6 +187,10 @@ class Accounts:
     def acl_paths(self) -> set[str]:
         """Every path that has an entry."""
         return {entry.path for entry in self.acl.values()}
+
+
+def _fresh_secret() -> str:
+    return str(uuid.UUID(int=secrets.randbits(128), version=4))
 
 
 def ancestors(path: str) -> list[str]:

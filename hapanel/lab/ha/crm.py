@@ -7,6 +7,7 @@ the emptiest node. hapanel.ha's engine knows more and will take this over.
 from hapanel.lab.ha.locks import Locks
 from hapanel.lab.ha.model import CrmState, HaState, Request, Service
 from hapanel.lab.membership import Membership
+from hapanel.lab.services import HA_MANAGER
 from hapanel.lab.world import World
 
 FENCE_AFTER_SECONDS = 60.0
@@ -29,17 +30,39 @@ class Crm:
             return
         self._state.timestamp = self._world.now()
         self._take_resources_over()
+        if self._rests():
+            return
         for name in self._world.nodes:
             self._judge_node(leader, name)
         self._run_commands()
         for service in self._state.services.values():
             self._judge(service)
 
+    def _rests(self) -> bool:
+        """Takes a wish to disarm or arm over; disarmed, all services are frozen and nobody acts."""
+        state = self._state
+        state.disarmed = state.wanted_disarmed
+        for service in state.services.values():
+            if state.disarmed and service.state is not CrmState.FREEZE:
+                service.change(CrmState.FREEZE)
+            elif not state.disarmed and service.state is CrmState.FREEZE:
+                wanted = state.resources[service.sid].state is Request.STARTED
+                service.change(CrmState.STARTED if wanted else CrmState.REQUEST_STOP)
+        return state.disarmed is not None
+
     def _leader(self) -> str | None:
         """The present master first, then who else has quorum."""
         lock = self._state.manager_lock
-        candidates = sorted(self._membership.quorate_nodes(), key=lambda n: n != lock.holder)
+        nodes = self._world.nodes
+        if lock.holder and nodes[lock.holder].is_on and not self._runs_on(lock.holder):
+            lock.holder = None
+        quorate = filter(self._runs_on, self._membership.quorate_nodes())
+        candidates = sorted(quorate, key=lambda n: n != lock.holder)
         return next((name for name in candidates if self._locks.renew(lock, name)), None)
+
+    def _runs_on(self, node: str) -> bool:
+        """Whether the CRM of that node was not stopped; who stops one gives its lock back."""
+        return self._world.nodes[node].services.runs(HA_MANAGER)
 
     def _take_resources_over(self) -> None:
         """The configuration's new entries become services, the removed ones are forgotten."""

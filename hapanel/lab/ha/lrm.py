@@ -36,6 +36,10 @@ class LocalManager:
         if self._node.booted_at > lrm.timestamp:
             lrm.state, lrm.workers = WAITING, {}
         lrm.timestamp = self._world.now()
+        lrm.mode = "disarm" if self._state.disarmed else "active"
+        if lrm.mode == "disarm":
+            lrm.state = WAITING
+            return
         mine = self._state.services_on(name)
         if not mine and lrm.state != ACTIVE:
             return

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hapanel.lab.ha.rules import Rules
 from hapanel.lab.tasks import Task
 
 OLD_SECONDS = 30.0
@@ -20,6 +21,7 @@ class CrmState(StrEnum):
     FENCE = "fence"
     RECOVERY = "recovery"
     ERROR = "error"
+    FREEZE = "freeze"
 
 
 class Request(StrEnum):
@@ -123,6 +125,9 @@ class HaState:
     manager_lock: Lock = field(default_factory=Lock)
     timestamp: float = 0.0
     commands: list[tuple[str, str]] = field(default_factory=list)
+    rules: Rules = field(default_factory=Rules)
+    wanted_disarmed: str | None = None
+    disarmed: str | None = None
 
     @property
     def master(self) -> str | None:

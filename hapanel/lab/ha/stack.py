@@ -79,7 +79,9 @@ class HaManager:
     def is_managed(self, guest: Guest) -> bool:
         """Whether power and migrate calls go through HA."""
         resource = self.state.resources.get(guest.sid)
-        return resource is not None and resource.state is not Request.IGNORED
+        if resource is None or self.state.disarmed == "ignore":
+            return False
+        return resource.state is not Request.IGNORED
 
     def request_migration(self, sid: str, target: str) -> None:
         """Queues `migrate` for the manager, who may refuse it silently."""

@@ -51,11 +51,24 @@ class HaWording:
             "id": "master",
             "type": "master",
             "node": name,
-            "status": f"{name} ({word}, {_date(at)})",
+            "status": f"{name} ({word}, {_date(at)}){self._disarmed(' - ')}",
             "timestamp": int(at),
         }
 
+    def _disarmed(self, before: str = "") -> str:
+        mode = self._state.disarmed
+        return f"{before}disarmed, resource mode: {mode}" if mode else ""
+
     def _fencing(self, viewer: str) -> Row:
+        if self._state.disarmed:
+            return {
+                "id": "fencing",
+                "type": "fencing",
+                "node": str(self._state.master),
+                "armed-state": "disarmed",
+                "resource_mode": self._state.disarmed,
+                "status": f"{self._disarmed()} (CRM watchdog released)",
+            }
         is_armed = self._state.master is not None and not self._is_old(self._state.timestamp)
         word = "armed" if is_armed else "standby"
         watchdog = "active" if is_armed else "standby"
@@ -72,6 +85,8 @@ class HaWording:
         word, watchdog = waits, "standby"
         if self._is_old(lrm.timestamp):
             word = "old timestamp - dead?"
+        elif lrm.mode == "disarm":
+            word, watchdog = "disarm mode", "released"
         elif lrm.node in self._state.maintenance:
             word, watchdog = "maintenance mode", "active"
         elif lrm.state == "active":

@@ -23,10 +23,11 @@ NOT_BEFORE_SLACK = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Leaf:
-    """A server's certificate: its context and its SHA-256 fingerprint (`AA:BB:...`)."""
+    """A server's certificate: its context, its SHA-256 fingerprint (`AA:BB:...`) and its PEM."""
 
     context: ssl.SSLContext
     fingerprint: str
+    pem: str
 
 
 class Authority:
@@ -64,7 +65,8 @@ class Authority:
             builder = builder.add_extension(self._aki(), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         digest = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
-        return Leaf(_context(certificate, key), digest)
+        pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return Leaf(_context(certificate, key), digest, pem)
 
     def _aki(self) -> x509.AuthorityKeyIdentifier:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())

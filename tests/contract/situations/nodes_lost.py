@@ -42,13 +42,14 @@ ha-migrate-unknown-node ha-after-add-09-status-current
             recordings="""
 nodedown-early-qemu nodedown-early-storage nodedown-early-tasks nodedown-early-vm102-config
 nodedown-cluster-log nodedown-cluster-status-early nodedown-cluster-tasks nodedown-nodes-early
-nodedown-resources-early nodedown-ha-status nodedown-ha-manager nodedown-post-start
+nodedown-resources-early nodedown-post-start
 nodedown-migrate-to-dead-node
 """,
         ),
         Act(
             before=_beta_dies_too,
             recordings="""
+noquorum-options-put noquorum-storage-create
 noquorum-ha-add noquorum-ha-put noquorum-ha-status noquorum-log noquorum-login noquorum-migrate
 noquorum-nodes noquorum-resources noquorum-vm-start noquorum-vm-stop-ha
 """,

@@ -28,7 +28,7 @@ class Story:
         self.hardware = Hardware(self.world, self.membership)
         self.ha = HaManager(self.world, self.membership, self.hardware.reset)
         self.hardware.is_managed = self.ha.is_managed
-        self.cluster = Cluster(self.world, self.membership, self.ha)
+        self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.ha.adopt((guest.vmid for guest in spec.guests if guest.ha), master)
         self.hardware.run()
         self.ha.run()

@@ -1,0 +1,113 @@
+"""HA rules as configured, and what makes one infeasible. Texts: pve-ha-manager's rule plugins.
+
+Pure. Placement by rules is the HA engine's business.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Errors = dict[str, dict[str, list[str]]]
+
+
+class RuleType(StrEnum):
+    """Kinds of rules."""
+
+    NODE_AFFINITY = "node-affinity"
+    RESOURCE_AFFINITY = "resource-affinity"
+
+
+@dataclass
+class Rule:
+    """One rule. `nodes` maps a node to its priority, None where none was given."""
+
+    name: str
+    type: RuleType
+    resources: list[str] = field(default_factory=list)
+    nodes: dict[str, int | None] = field(default_factory=dict)
+    strict: bool = False
+    affinity: str | None = None
+    disable: bool | None = None
+    comment: str | None = None
+
+    @property
+    def has_priorities(self) -> bool:
+        """Whether its nodes have different priorities."""
+        return len({priority or 0 for priority in self.nodes.values()}) > 1
+
+
+class Rules:
+    """The rules file: rules by name, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Rule] = {}
+
+    def digest(self) -> str:
+        """SHA-1 of the file."""
+        text = "\n".join(map(str, self.by_name.values()))
+        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def forget_resource(self, sid: str) -> None:
+        """Takes a resource out of all rules; a rule that is left empty goes."""
+        for name, rule in list(self.by_name.items()):
+            rule.resources = [other for other in rule.resources if other != sid]
+            if not rule.resources:
+                del self.by_name[name]
+
+
+def infeasible(rules: Mapping[str, Rule], node_count: int) -> Errors:
+    """Rule -> property -> complaints. Disabled rules are neither judged nor count."""
+    active = {name: rule for name, rule in rules.items() if not rule.disable}
+    found: Errors = {}
+    for name, complaint in (
+        *_resources_in_two_node_rules(active),
+        *_wrong_counts(active, node_count),
+        *_contradictions(active),
+        *_priorities_with_affinity(active),
+    ):
+        found.setdefault(name, {}).setdefault("resources", []).append(complaint)
+    return found
+
+
+def _of(rules: Mapping[str, Rule], type_: RuleType) -> list[Rule]:
+    return [rule for _, rule in sorted(rules.items()) if rule.type is type_]
+
+
+def _resources_in_two_node_rules(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    node_rules = _of(rules, RuleType.NODE_AFFINITY)
+    for rule in node_rules:
+        for sid in sorted(rule.resources):
+            if sum(sid in other.resources for other in node_rules) > 1:
+                complaint = f"resource '{sid}' is already used in another node affinity rule"
+                yield rule.name, complaint
+
+
+def _wrong_counts(rules: Mapping[str, Rule], node_count: int) -> Iterator[tuple[str, str]]:
+    for rule in _of(rules, RuleType.RESOURCE_AFFINITY):
+        if len(rule.resources) < 2:
+            yield rule.name, "rule is ineffective as there are less than two resources"
+        if rule.affinity == "negative" and len(rule.resources) > node_count:
+            yield rule.name, "rule defines more resources than available nodes"
+
+
+def _contradictions(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    affinity = _of(rules, RuleType.RESOURCE_AFFINITY)
+    for rule in affinity:
+        for other in affinity:
+            shared = set(rule.resources) & set(other.resources)
+            if rule.affinity != other.affinity and len(shared) > 1:
+                shares = "rule shares two or more resources with a"
+                yield rule.name, f"{shares} {other.affinity} resource affinity rule"
+
+
+def _priorities_with_affinity(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    for rule in _of(rules, RuleType.NODE_AFFINITY):
+        for other in _of(rules, RuleType.RESOURCE_AFFINITY):
+            if rule.has_priorities and set(rule.resources) & set(other.resources):
+                yield (
+                    rule.name,
+                    "resources are in a resource affinity rule and cannot be in a node affinity"
+                    " rule with multiple priorities",
+                )
+                yield other.name, "resources are in node affinity rules with multiple priorities"
