@@ -13,7 +13,7 @@ from hapanel.lab.world import Guest, Node, Power, World
 BOOT_SECONDS = 20.0
 SHUTDOWN_SECONDS = 15.0
 REPORT_SECONDS = 10.0
-FIRST_REPORT_SECONDS = 4.0
+FIRST_REPORT_SECONDS = 14.0
 
 
 class Hardware:
@@ -32,7 +32,7 @@ class Hardware:
         """Starts the reports of every node."""
         for node in self._world.nodes.values():
             self._report(node)
-            self._spawn(self._reports(node))
+            self._spawn(self._reports(node, REPORT_SECONDS))
 
     def crash(self, node: Node) -> None:
         """The power cord is pulled."""
@@ -74,7 +74,7 @@ class Hardware:
         node.power = Power.ON
         node.services.start_all()
         node.booted_at = self._world.now()
-        self._forget(node)
+        self._spawn(self._reports(node, FIRST_REPORT_SECONDS))
         self._world.tasks.close_lost_of(node.name)
         self._world.changed()
         self._membership.disturbed()
@@ -93,18 +93,14 @@ class Hardware:
 
         return work
 
-    def _forget(self, node: Node) -> None:
-        """A returning node answers its first seconds with `unknown`."""
-        node.report = None
-        for guest in self._world.guests_of(node.name):
-            guest.report = None
-
-    async def _reports(self, node: Node) -> None:
-        clock = self._world.clock
-        while True:
-            await clock.pass_time(REPORT_SECONDS if node.report else FIRST_REPORT_SECONDS)
+    async def _reports(self, node: Node, first: float) -> None:
+        """The reports of one boot; what was told before stays until the first one replaces it."""
+        clock, boot = self._world.clock, node.booted_at
+        await clock.pass_time(first)
+        while node.is_on and node.booted_at == boot:
             if node.has_file_system and node.services.runs(STATISTICS):
                 self._report(node)
+            await clock.pass_time(REPORT_SECONDS)
 
     def _report(self, node: Node) -> None:
         node.report = self._world.measure_node(node)

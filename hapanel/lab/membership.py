@@ -132,6 +132,11 @@ class Membership:
         return [node.name for node in nodes if node.is_on and self.is_quorate(node.name)]
 
     def is_silent(self, viewer: str, name: str, after: float) -> bool:
-        """True when `viewer` has missed `name` for that many (real thing's) seconds."""
-        lost = self.lost_at.get((viewer, name))
-        return lost is not None and self._world.now() - lost > self._world.clock.shortened(after)
+        """True when the last report that `viewer` has of `name` is older than that many (real
+        thing's) seconds, or was sent before the viewer booted: pmxcfs forgets with its node.
+        """
+        report = self._world.nodes[name].report
+        if report is None or report.at < self._world.nodes[viewer].booted_at:
+            return True
+        heard = min(report.at, self.lost_at.get((viewer, name), report.at))
+        return self._world.now() - heard > self._world.clock.shortened(after)

@@ -131,7 +131,7 @@ class Call:
 
     @cached_property
     def silent(self) -> Container[str]:
-        """Nodes that the answering one has missed for so long that their reports are dropped."""
+        """Nodes of which the answering one has no report, or one so old that it is dropped."""
         membership = self.cluster.membership
         return {
             name

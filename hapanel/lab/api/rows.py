@@ -11,7 +11,7 @@ DISK_USE = 0.31
 
 
 def fresh_report_of_node(call: Call, node: Node) -> NodeReport | None:
-    """The node's last report, unless the viewer has missed it for five minutes."""
+    """The node's last report, unless the viewer has missed it for five minutes or just booted."""
     return None if node.name in call.silent else node.report
 
 
@@ -74,7 +74,7 @@ def node_status(call: Call, node: Node) -> str:
     """Offline comes from membership at once; online without a report is unknown."""
     if not call.cluster.membership.is_online(call.node, node.name):
         return "offline"
-    return "online" if node.report else "unknown"
+    return "unknown" if fresh_report_of_node(call, node) is None else "online"
 
 
 def _node_numbers(call: Call, node: Node) -> Row:
