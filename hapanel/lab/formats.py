@@ -31,6 +31,11 @@ POOL_ID: dict[str, Any] = {
     "pattern": r"[A-Za-z0-9.\-_]+(/[A-Za-z0-9.\-_]+){0,2}",
     "invalid": "pool name '{value}' contains invalid characters",
 }
+VMID_LIST: dict[str, Any] = {
+    "pattern": r"[1-9][0-9]{2,8}",
+    "invalid": "value does not look like a valid VM ID",
+    "many": True,
+}
 TOKEN_NAME: dict[str, Any] = {"pattern": r"[A-Za-z][A-Za-z0-9.\-_]+"}
 HA_RESOURCE_OR_VMID: dict[str, Any] = {
     "pattern": r"[a-z]+:\S+|[1-9][0-9]{2,8}",

@@ -163,7 +163,7 @@ def test_proxmoxer_works_with_a_token_and_with_a_ticket(lab: LabProcess) -> None
 
 
 SAMPLES = {
-    "node": "master", "storage": "vg_drbd", "sid": "vm:100", "userid": "root@pam",
+    "node": "master", "storage": "vg_drbd", "sid": "vm:100", "userid": "root@pam", "poolid": "none",
     "roleid": "PVEAuditor", "tokenid": "none", "upid": "UPID:none", "service": "pveproxy",
     "iface": "vmbr0", "groupid": "none", "group": "none", "rule": "none", "id": "100-0",
     "name": "none",
@@ -176,6 +176,7 @@ ASKED_AMISS = {
     "/cluster/ha/rules/{rule}",
     "/cluster/replication/{id}",
     "/access/groups/{groupid}",
+    "/pools/{poolid}",
     "/nodes/{node}/disks/zfs",
     "/nodes/{node}/disks/zfs/{name}",
     "/nodes/{node}/replication/{id}/status",

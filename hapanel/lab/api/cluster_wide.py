@@ -84,7 +84,7 @@ def cluster_status(call: Call) -> object:
 def cluster_resources(call: Call) -> object:
     """Everything, from the reports the answering node has; filtered by what the caller may see."""
     wanted = call.text("type")
-    rows: list[Row] = []
+    rows: list[Row] = [] if wanted else _pools(call)
     if wanted in ("", "vm"):
         rows += _guests(call)
     if wanted in ("", "node"):
@@ -94,6 +94,15 @@ def cluster_resources(call: Call) -> object:
     if wanted in ("", "sdn"):
         rows += [network_row(node) for node in call.world.nodes if call.may("/sdn", "SDN.Audit")]
     return rows
+
+
+def _pools(call: Call) -> list[Row]:
+    """No type asks for pools alone."""
+    return [
+        {"id": f"/pool/{name}", "type": "pool", "pool": name}
+        for name in call.world.accounts.pools
+        if call.may(f"/pool/{name}", "Pool.Audit")
+    ]
 
 
 def _guests(call: Call) -> list[Row]:

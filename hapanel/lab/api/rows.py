@@ -23,6 +23,7 @@ def guest_row(call: Call, guest: Guest) -> Row:
         row["hastate"] = hastate
     if guest.lock is not None:
         row["lock"] = guest.lock
+    row |= _pool(call, guest)
     report = None if guest.node in call.silent else guest.report
     if report is None:
         return {**row, "status": "unknown"}
@@ -32,6 +33,14 @@ def guest_row(call: Call, guest: Guest) -> Row:
     if guest.vmid not in known or known[guest.vmid][0] is not report:
         known[guest.vmid] = report, _guest_numbers(guest, report)
     return row | known[guest.vmid][1]
+
+
+def _pool(call: Call, guest: Guest) -> Row:
+    """The pool of the guest, for those who may see it."""
+    for pool in call.world.accounts.pools.values():
+        if guest.vmid in pool.vms and call.may(f"/pool/{pool.name}", "Pool.Audit"):
+            return {"pool": pool.name}
+    return {}
 
 
 def _guest_numbers(guest: Guest, report: GuestReport) -> Row:

@@ -53,6 +53,22 @@ class Group:
     members: set[str] = field(default_factory=set)
 
 
+@dataclass
+class Pool:
+    """Guests and storages under one name; who may something on the pool may it on them."""
+
+    name: str
+    comment: str | None = None
+    vms: set[int] = field(default_factory=set)
+    storages: set[str] = field(default_factory=set)
+
+    @property
+    def paths(self) -> set[str]:
+        """The paths of its members."""
+        guests = {f"/vms/{vmid}" for vmid in self.vms}
+        return guests | {f"/storage/{name}" for name in self.storages}
+
+
 @dataclass(frozen=True)
 class AclEntry:
     """`ugid` (a user, a full token id or a group) has `role` on `path`."""
@@ -94,6 +110,7 @@ class Accounts:
     def __init__(self) -> None:
         self.users: dict[str, User] = {ROOT: User(ROOT, secrets.token_urlsafe(12))}
         self.groups: dict[str, Group] = {}
+        self.pools: dict[str, Pool] = {}
         self.roles: dict[str, frozenset[str]] = dict(BUILT_IN_ROLES)
         self.acl: dict[tuple[str, str, str], AclEntry] = {}
 
@@ -152,14 +169,19 @@ class Accounts:
     def _of_id(self, auth_id: str, path: str) -> Privileges:
         if auth_id == ROOT:
             return dict.fromkeys(ALL_PRIVILEGES, 1)
-        roles = self._roles(auth_id, path)
-        if NO_ACCESS in roles:
-            return {}
         found: Privileges = {}
-        for role, propagate in roles.items():
-            for privilege in self.roles.get(role, frozenset()):
-                found[privilege] = found.get(privilege, 0) | propagate
+        for place in (path, *self.pools_of(path)):
+            roles = self._roles(auth_id, place)
+            if NO_ACCESS in roles:
+                return {}
+            for role, propagate in roles.items():
+                for privilege in self.roles.get(role, frozenset()):
+                    found[privilege] = found.get(privilege, 0) | propagate
         return found
+
+    def pools_of(self, path: str) -> list[str]:
+        """Paths of the pools that hold what is at that path."""
+        return [f"/pool/{pool.name}" for pool in self.pools.values() if path in pool.paths]
 
     def _roles(self, auth_id: str, path: str) -> dict[str, int]:
         """Entries on a deeper path replace what was inherited; one's own those of one's groups."""
@@ -179,8 +201,11 @@ class Accounts:
 
     def decided_at(self, path: str, entries: set[str]) -> tuple[str, bool]:
         """Where privileges on a path come from: the deepest path with entries, and whether that is
-        the path itself. Paths with the same answer have the same privileges.
+        the path itself. Paths with the same answer have the same privileges. A member of a pool is
+        its own place.
         """
+        if self.pools and self.pools_of(path):
+            return path, True
         deepest = next((place for place in reversed(ancestors(path)) if place in entries), "/")
         return deepest, deepest == path
 

@@ -222,6 +222,30 @@ def test_a_storage_whose_place_is_not_there_is_refused(form: dict[str, str], rea
     scene(act)
 
 
+def test_a_pool_holds_guests_and_gives_rights_on_them() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root = As(client)
+        await root.do("POST", "/pools", poolid="web", comment="sites")
+        await root.do("PUT", "/pools", poolid="web", vms="100,101", storage="vg_drbd")
+        pool = await root.get("/pools/web")
+        assert {m["id"] for m in pool["members"]} >= {"qemu/100", "lxc/101"}
+        await root.do("POST", "/access/users", userid="eve@pve")
+        await root.do("PUT", "/access/acl", path="/pool/web", users="eve@pve", roles="PVEVMUser")
+        held = await root.get("/access/permissions", userid="eve@pve", path="/vms/100")
+        assert "VM.PowerMgmt" in held["/vms/100"]
+        resources = await root.get("/cluster/resources")
+        assert {row["pool"] for row in resources if "pool" in row} == {"web"}
+        assert await root.refused("DELETE", "/pools/web") == (
+            500,
+            "delete pool failed: pool 'web' is not empty (contains VM 100)",
+        )
+        await root.do("PUT", "/pools/web", delete=1, vms="100,101", storage="vg_drbd")
+        await root.do("DELETE", "/pools", poolid="web")
+        assert await root.get("/pools") == []
+
+    scene(act)
+
+
 RULES = "/cluster/ha/rules"
 
 
