@@ -11,7 +11,7 @@ from hapanel.lab.api.routing import Call, Listing, Route, result_of
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.sign_in import who_asks
 from hapanel.lab.cluster import Cluster
-from hapanel.lab.errors import ApiError, died
+from hapanel.lab.errors import ApiError, bad_parameters, died
 from hapanel.lab.faults import ApiFault, Misbehaviour
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
@@ -97,7 +97,7 @@ class NodeApi:
         if request.method in ("GET", "DELETE") and request.body:
             raise ApiError(501, f"Unexpected content for method '{request.method}'", bare=True)
         path = request.path.removeprefix(PREFIX) or "/"
-        self._need_file_system(self._node)
+        await self._need_file_system(self._node)
         principal = who_asks(request, path, self._cluster)
         route, names = api.find(request.method, path)
         if not route.anonymous:
@@ -106,7 +106,7 @@ class NodeApi:
             names["node"] = self._node
         node = await self._place(route, names)
         self._need_daemon(route, node)
-        values = verify({**request.parameters(), **names}, route.params)
+        values = verify(_merged(request.parameters(), names), route.params)
         return await result_of(Call(self._cluster, node, principal, route, values))
 
     def _check_rights(self, route: Route, principal: Principal, names: dict[str, str]) -> None:
@@ -132,7 +132,7 @@ class NodeApi:
             raise ApiError(595, "No route to host", bare=True)
         if not other.services.runs(PROXY) or self._faults[target].kind is Misbehaviour.REFUSE:
             raise ApiError(595, "Connection refused", bare=True)
-        self._need_file_system(target)
+        await self._need_file_system(target)
         match self._faults[target].kind:
             case Misbehaviour.HANG:
                 await clock.pass_time(PROXY_TIMEOUT)
@@ -141,9 +141,12 @@ class NodeApi:
                 await asyncio.sleep(self._faults[target].milliseconds / 1000)
         return target
 
-    def _need_file_system(self, node: str) -> None:
-        """pveproxy reads users and permissions from pmxcfs before anything else."""
+    async def _need_file_system(self, node: str) -> None:
+        """pveproxy reads users and permissions from pmxcfs before anything else, and answers like
+        a failed sign-in: late and bare.
+        """
         if not self._cluster.world.nodes[node].services.runs(FILE_SYSTEM):
+            await self._cluster.world.clock.pass_time(AUTH_DELAY)
             reason = "RPCEnvironment init request failed: Unable to load access control list"
             raise ApiError(500, f"{reason}: Connection refused", bare=True)
 
@@ -151,6 +154,15 @@ class NodeApi:
         """pveproxy hands what needs root to pvedaemon."""
         if route.protected and not self._cluster.world.nodes[node].services.runs(DAEMON):
             raise ApiError(595, "Connection refused", bare=True)
+
+
+def _merged(given: dict[str, str], in_path: dict[str, str]) -> dict[str, str]:
+    """Parameters and those of the path. Raises 400 when one says two things."""
+    twice = "duplicate parameter (already defined in URI) with conflicting values!"
+    errors = {n: twice for n, value in in_path.items() if given.get(n, value) != value}
+    if errors:
+        raise bad_parameters(errors)
+    return {**given, **in_path}
 
 
 def _ok(result: object, cluster: Cluster) -> Response:

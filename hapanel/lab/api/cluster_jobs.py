@@ -1,4 +1,4 @@
-"""/cluster/backup, backup-info, jobs, metrics: no job is ever configured in the lab."""
+"""/cluster/backup, backup-info, jobs, mapping, metrics: none is ever configured in the lab."""
 
 from hapanel.lab.api.routing import AUDIT_CLUSTER, Call, api
 
@@ -49,4 +49,18 @@ def metrics_index(_call: Call) -> object:
 @api.on("GET", "/cluster/metrics/server", needs=AUDIT_CLUSTER)
 def metric_servers(_call: Call) -> object:
     """Servers that are told what is measured."""
+    return []
+
+
+@api.on("GET", "/cluster/mapping")
+def mapping_index(_call: Call) -> object:
+    """Names of what there is below."""
+    return [{"name": "dir"}, {"name": "pci"}, {"name": "usb"}]
+
+
+@api.on("GET", "/cluster/mapping/dir")
+@api.on("GET", "/cluster/mapping/pci")
+@api.on("GET", "/cluster/mapping/usb")
+def mappings(_call: Call) -> object:
+    """Devices of nodes that guests know by one name."""
     return []

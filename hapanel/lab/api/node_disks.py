@@ -13,7 +13,13 @@ NO_ZFS = "zfsutils-linux not installed"
 @api.on("GET", "/nodes/{node}/disks")
 def disks_index(_call: Call) -> object:
     """Names of what there is below."""
-    return [{"name": name} for name in ("list", "lvm", "lvmthin", "zfs")]
+    return [{"name": name} for name in ("directory", "list", "lvm", "lvmthin", "zfs")]
+
+
+@api.on("GET", "/nodes/{node}/disks/directory", needs=AUDIT_CLUSTER, proxied=True, protected=True)
+def node_directories(_call: Call) -> object:
+    """File systems that PVE mounts: none, directories lie on the node's own disk."""
+    return []
 
 
 @api.on(

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from hapanel.lab.api.routing import AUDIT_CLUSTER, AUDIT_NODE, Call, Needs, api
-from hapanel.lab.errors import MODIFIED, bad_parameters, died
+from hapanel.lab.errors import MODIFIED, died
 from hapanel.lab.formats import IP
 from hapanel.lab.node_files import NodeFiles
 from hapanel.lab.schema import Param, Type, items_of, maybe
@@ -96,12 +96,12 @@ SETTINGS = [
 @api.on(
     "GET",
     "/nodes/{node}/config",
-    needs=AUDIT_NODE,
+    needs=AUDIT_CLUSTER,
     proxied=True,
     params=[maybe("property", enum=tuple(param.name for param in SETTINGS))],
 )
 def config(call: Call) -> object:
-    """The node's own settings; empty until something was set."""
+    """The node's own settings; empty until something was set. Judged on `/`, not on the node."""
     files = _files(call)
     if call.has("property"):
         wanted = call.text("property")
@@ -116,19 +116,15 @@ def config(call: Call) -> object:
 @api.on(
     "PUT",
     "/nodes/{node}/config",
-    needs=MODIFY_NODE,
+    needs=Needs("/", ("Sys.Modify",)),
     proxied=True,
-    params=[*SETTINGS, maybe("delete"), DIGEST],
+    params=[*SETTINGS, maybe("delete"), maybe("digest", max_length=40)],
 )
 def config_change(call: Call) -> None:
     """Sets what is given and deletes what is named."""
     files = _files(call)
     call.need_quorum()
     _refuse_old(call, files.settings_digest())
+    files.settings |= {p.name: call.text(p.name) for p in SETTINGS if call.has(p.name)}
     for name in items_of(call.text("delete")):
-        if name not in {param.name for param in SETTINGS}:
-            raise bad_parameters({"delete": f"unknown option '{name}'"})
         files.settings.pop(name, None)
-    for param in SETTINGS:
-        if call.has(param.name):
-            files.settings[param.name] = call.text(param.name)

@@ -1,12 +1,13 @@
 """/access: tickets, permissions, realms."""
 
+import hashlib
 import hmac
 from collections.abc import Iterable
 
-from hapanel.lab.api.routing import Call, api
+from hapanel.lab.api.routing import Call, Needs, api
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.privileges import CAPABILITIES
-from hapanel.lab.errors import ApiError, forbidden
+from hapanel.lab.errors import ApiError, died, forbidden
 from hapanel.lab.schema import Param, flag, items_of, maybe
 
 Row = dict[str, object]
@@ -118,3 +119,17 @@ def _asked_for(call: Call) -> Principal:
 def domains(call: Call) -> object:
     """Realms to choose from before signing in."""
     return call.shuffled([{"realm": r, "type": r, "comment": text} for r, text in REALMS])
+
+
+@api.on(
+    "GET",
+    "/access/domains/{realm}",
+    needs=Needs("/access/realm", ("Realm.Allocate", "Sys.Audit"), any_of=True),
+)
+def domain(call: Call) -> object:
+    """One realm."""
+    known, realm = dict(REALMS), call.text("realm")
+    if realm not in known:
+        raise died(f"domain '{realm}' does not exist")
+    digest = hashlib.sha1(str(REALMS).encode(), usedforsecurity=False).hexdigest()
+    return {"type": realm, "comment": known[realm], "digest": digest}

@@ -340,6 +340,29 @@ def test_small_files_of_a_node_are_written_and_read() -> None:
     scene(act)
 
 
+def test_a_parameter_that_contradicts_the_path_is_refused() -> None:
+    async def act(story: Story, client: Client) -> None:
+        assert await As(client).faults("PUT", "/nodes/slave/dns", node="master", search="x") == {
+            "node": "duplicate parameter (already defined in URI) with conflicting values!"
+        }
+
+    scene(act)
+
+
+def test_without_pmxcfs_a_node_answers_late_and_bare_and_its_peers_miss_it() -> None:
+    async def act(story: Story, client: Client) -> None:
+        story.world.nodes["slave"].services.stop("pve-cluster")
+        before = story.seconds
+        answer = await client.ask("slave", "GET", "/version")
+        assert (answer.status, answer.body) == (500, b"")
+        assert "Unable to load access control list" in answer.reason
+        assert story.seconds - before == pytest.approx(3)
+        rows = {row["name"]: row for row in await As(client).get("/cluster/status")}
+        assert (rows["slave"]["online"], rows["clusterubd"]["quorate"]) == (0, 1)
+
+    scene(act)
+
+
 def test_services_are_stopped_by_a_task_but_not_the_essential_ones() -> None:
     async def act(story: Story, client: Client) -> None:
         root, services = As(client), "/nodes/master/services"
