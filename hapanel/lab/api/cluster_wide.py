@@ -10,6 +10,7 @@ from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.packages import PVE_VERSION
 from hapanel.lab.schema import Type, maybe
 from hapanel.lab.tasks import FINISHED_PER_NODE_IN_CLUSTER_LIST, Task, TaskBook
+from hapanel.lab.world import Node
 
 Row = dict[str, object]
 
@@ -47,33 +48,33 @@ def cluster_status(call: Call) -> object:
     """Members as the answering node sees them. A QDevice never shows here; a single node without
     corosync has number 0 and no row of the cluster.
     """
-    membership, world = call.cluster.membership, call.world
-    rows: list[Row] = []
-    if world.has_corosync:
-        rows.append(
-            {
-                "id": "cluster",
-                "type": "cluster",
-                "name": world.cluster_name,
-                "version": world.config_version,
-                "nodes": len(world.nodes),
-                "quorate": int(membership.is_quorate(call.node)),
-            }
-        )
-    members: list[Row] = [
-        {
-            "id": f"node/{node.name}",
-            "type": "node",
-            "name": node.name,
-            "nodeid": node.node_id if world.has_corosync else 0,
-            "ip": node.ip,
-            "online": int(membership.is_online(call.node, node.name)),
-            "local": int(node.name == call.node),
-            "level": "",
-        }
-        for node in world.nodes.values()
-    ]
-    return rows + call.shuffled(members)
+    world = call.world
+    whole = [_cluster_row(call)] if world.has_corosync else []
+    return whole + call.shuffled([_member_row(call, node) for node in world.nodes.values()])
+
+
+def _cluster_row(call: Call) -> Row:
+    return {
+        "id": "cluster",
+        "type": "cluster",
+        "name": call.world.cluster_name,
+        "version": call.world.config_version,
+        "nodes": len(call.world.nodes),
+        "quorate": int(call.cluster.membership.is_quorate(call.node)),
+    }
+
+
+def _member_row(call: Call, node: Node) -> Row:
+    return {
+        "id": f"node/{node.name}",
+        "type": "node",
+        "name": node.name,
+        "nodeid": node.node_id if call.world.has_corosync else 0,
+        "ip": node.ip,
+        "online": int(call.cluster.membership.is_online(call.node, node.name)),
+        "local": int(node.name == call.node),
+        "level": "",
+    }
 
 
 @api.on(

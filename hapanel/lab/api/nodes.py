@@ -14,6 +14,7 @@ NODE_INDEX = (
     "suspendall", "syslog", "tasks", "termproxy", "time", "version", "vncshell", "vzdump",
     "wakeonlan",
 )  # fmt: skip
+KERNEL_BUILD = f"#1 SMP PREEMPT_DYNAMIC PMX {KERNEL}"
 
 
 @api.on("GET", "/nodes")
@@ -47,19 +48,23 @@ def node_status(call: Call) -> object:
         "idle": 0,
         "loadavg": [f"{load * factor:.2f}" for factor in (1.0, 0.94, 0.9)],
         "pveversion": f"pve-manager/{PVE_VERSION['version']}/{PVE_VERSION['repoid']}",
-        "kversion": f"Linux {KERNEL} #1 SMP PREEMPT_DYNAMIC PMX {KERNEL}",
-        "current-kernel": {
-            "sysname": "Linux",
-            "release": KERNEL,
-            "version": f"#1 SMP PREEMPT_DYNAMIC PMX {KERNEL}",
-            "machine": "x86_64",
-        },
+        "kversion": f"Linux {KERNEL} {KERNEL_BUILD}",
+        "current-kernel": _kernel(),
         "boot-info": {"mode": "legacy-bios"},
         "cpuinfo": _cpuinfo(node.cores),
         "memory": _memory(node.memory, report.mem),
         "swap": {"total": 0, "used": 0, "free": 0},
         "rootfs": _rootfs(node.disk, report.disk),
         "ksm": {"shared": 0},
+    }
+
+
+def _kernel() -> Row:
+    return {
+        "sysname": "Linux",
+        "release": KERNEL,
+        "version": KERNEL_BUILD,
+        "machine": "x86_64",
     }
 
 

@@ -112,6 +112,10 @@ SITUATION = Situation(
             "/cluster/ha/status/current",
             lambda rows: any(row.get("armed-state") == "disarmed" for row in rows),
         ),
+        "ha-arm": Shows(
+            "/cluster/ha/status/current",
+            lambda rows: any(row.get("armed-state") == "armed" for row in rows),
+        ),
         "ha-delete-purge": Shows(RESOURCES, lambda rows: "vm:1101" not in _sids(rows)),
         "ha-delete-vm103": Shows(RESOURCES, lambda rows: _sids(rows) == {"vm:1100"}),
     },
