@@ -23,7 +23,8 @@ def guest_row(call: Call, guest: Guest) -> Row:
         row["hastate"] = hastate
     if guest.lock is not None:
         row["lock"] = guest.lock
-    row |= _pool(call, guest)
+    if call.world.accounts.pools:
+        row |= _pool(call, guest)
     report = None if guest.node in call.silent else guest.report
     if report is None:
         return {**row, "status": "unknown"}

@@ -200,14 +200,12 @@ class Accounts:
         return found
 
     def decided_at(self, path: str, entries: set[str]) -> tuple[str, bool]:
-        """Where privileges on a path come from: the deepest path with entries, and whether that is
-        the path itself. Paths with the same answer have the same privileges. A member of a pool is
-        its own place.
+        """Where privileges on a path come from: the path itself, when it has entries or lies in a
+        pool, else its parent, whose other children without entries have the same privileges.
         """
-        if self.pools and self.pools_of(path):
+        if path in entries or (self.pools and self.pools_of(path)):
             return path, True
-        deepest = next((place for place in reversed(ancestors(path)) if place in entries), "/")
-        return deepest, deepest == path
+        return path.rpartition("/")[0] or "/", False
 
     def acl_paths(self) -> set[str]:
         """Every path that has an entry."""
