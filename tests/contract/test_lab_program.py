@@ -165,7 +165,8 @@ def test_proxmoxer_works_with_a_token_and_with_a_ticket(lab: LabProcess) -> None
 SAMPLES = {
     "node": "master", "storage": "vg_drbd", "sid": "vm:100", "userid": "root@pam", "poolid": "none",
     "realm": "pam",
-    "roleid": "PVEAuditor", "tokenid": "none", "upid": "UPID:none", "service": "pveproxy",
+    "roleid": "PVEAuditor", "tokenid": "none", "service": "pveproxy",
+    "upid": "UPID:master:00000552:00088826:6B03EA75:qmigrate:100:root@pam:",
     "iface": "vmbr0", "groupid": "none", "group": "none", "rule": "none", "id": "100-0",
     "name": "none",
 }  # fmt: skip

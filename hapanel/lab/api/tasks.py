@@ -1,5 +1,6 @@
 """/nodes/{node}/tasks: lists with filters, status, log, stop."""
 
+import re
 from collections.abc import Iterator
 
 from hapanel.lab.api.routing import Call, Listing, api
@@ -9,6 +10,9 @@ from hapanel.lab.schema import Type, flag, maybe
 from hapanel.lab.tasks import Task
 
 LIST_DEFAULT = 50
+UPID = re.compile(
+    r"UPID:[a-zA-Z0-9-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:[^:\s]+:[^:\s]*:[^:\s]+:"
+)
 
 
 @api.on(
@@ -79,11 +83,17 @@ def _class_of(task: Task) -> str:
 
 def _task(call: Call) -> Task | None:
     """The task, if its log lies on the answering node; 403 for a task of somebody else."""
+    _need_upid(call)
     task = call.world.tasks.find(call.text("upid"))
     node = call.text("node")
     if not call.may(f"/nodes/{node}", "Sys.Audit") and (task is None or not _is_own(call, task)):
         raise forbidden(f"/nodes/{node}", "Sys.Audit")
     return task if task is not None and task.node == node else None
+
+
+def _need_upid(call: Call) -> None:
+    if not UPID.fullmatch(call.text("upid")):
+        raise bad_parameters({"upid": "unable to parse worker upid"})
 
 
 @api.on("GET", "/nodes/{node}/tasks/{upid}")
@@ -128,6 +138,7 @@ def task_log(call: Call) -> object:
 @api.on("DELETE", "/nodes/{node}/tasks/{upid}", proxied=True)
 async def stop_task(call: Call) -> None:
     """Stops a worker; null also for one that has ended. Owner, or Sys.Modify on the node."""
+    _need_upid(call)
     task = call.world.tasks.find(call.text("upid"))
     node = call.text("node")
     if task is None or task.node != node:

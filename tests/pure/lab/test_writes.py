@@ -363,6 +363,48 @@ def test_without_pmxcfs_a_node_answers_late_and_bare_and_its_peers_miss_it() -> 
     scene(act)
 
 
+def test_what_is_no_task_id_is_told_from_a_task_that_is_not_there() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root, tasks = As(client), "/nodes/master/tasks"
+        gone = "UPID:master:00000552:00088826:6B03EA75:qmigrate:100:root@pam:"
+        for upid, words in (("garbage", "unable to parse worker upid"), (gone, "no such task")):
+            assert await root.faults("GET", f"{tasks}/{upid}/status") == {"upid": words}
+            assert await root.faults("DELETE", f"{tasks}/{upid}") == {"upid": words}
+
+    scene(act)
+
+
+def test_a_node_without_pvestatd_turns_unknown_after_five_minutes_though_all_runs() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root = As(client)
+        story.world.nodes["master"].services.stop("pvestatd")
+        await asyncio.sleep(280)
+        seen = {row["id"]: row["status"] for row in await root.get("/cluster/resources")}
+        assert (seen["node/master"], seen["qemu/100"]) == ("online", "running")
+        await asyncio.sleep(30)
+        seen = {row["id"]: row["status"] for row in await root.get("/cluster/resources")}
+        assert (seen["node/master"], seen["qemu/100"]) == ("unknown", "unknown")
+        assert seen["storage/master/local"] == "unknown"
+        (guest,) = await root.get("/nodes/master/qemu")
+        assert guest["status"] == "running"
+
+    scene(act)
+
+
+def test_when_the_leading_ha_manager_is_stopped_another_leads_and_keeps_the_lead() -> None:
+    async def act(story: Story, client: Client) -> None:
+        services = story.world.nodes["master"].services
+        await asyncio.sleep(5)
+        services.stop("pve-ha-crm")
+        taken = await story.until(lambda: story.ha.state.master == "slave")
+        assert taken - 5 <= 10
+        services.start("pve-ha-crm")
+        await asyncio.sleep(60)
+        assert story.ha.state.master == "slave"
+
+    scene(act)
+
+
 def test_services_are_stopped_by_a_task_but_not_the_essential_ones() -> None:
     async def act(story: Story, client: Client) -> None:
         root, services = As(client), "/nodes/master/services"
