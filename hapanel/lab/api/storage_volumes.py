@@ -31,7 +31,7 @@ def node_storages(call: Call) -> object:
     """Storages of the node with their sizes, those the caller may see."""
     contents = set(items_of(call.text("content")))
     rows: list[Row] = [
-        {"storage": storage.storage, **_status(storage), "used_fraction": _fraction(storage)}
+        {"storage": storage.storage, **_status(storage), **_formats(call, storage)}
         for storage in call.world.storages.values()
         if storage.is_on(call.text("node"))
         and call.text("storage", storage.storage) == storage.storage
@@ -58,8 +58,14 @@ def _status(storage: Storage) -> Row:
     }
 
 
-def _fraction(storage: Storage) -> float:
-    return storage.used / storage.total if storage.total and not storage.is_disabled else 0
+def _formats(call: Call, storage: Storage) -> Row:
+    """How full it is, and on request which forms its volumes may have."""
+    usable = storage.total and not storage.is_disabled
+    row: Row = {"used_fraction": storage.used / storage.total if usable else 0}
+    if call.flag("format"):
+        supported = ["qcow2", "raw", "subvol", "vmdk"] if storage.type in ON_FILES else ["raw"]
+        row["formats"] = {"default": "raw", "supported": supported}
+    return row
 
 
 def _known(call: Call) -> Storage:

@@ -95,6 +95,25 @@ def test_an_entry_of_ones_own_replaces_those_of_ones_groups() -> None:
     scene(act)
 
 
+def test_who_may_allocate_guests_hands_out_no_more_than_he_holds() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root, grant = As(client), {"path": "/vms/100", "users": "hal@pve"}
+        for user in ("eve@pve", "hal@pve"):
+            await root.do("POST", "/access/users", userid=user)
+        await root.do("PUT", "/access/acl", path="/vms", users="eve@pve", roles="PVEVMAdmin")
+        made = await root.do("POST", "/access/users/eve@pve/token/tk", privsep=0)
+        eve = As(client, {"authorization": f"PVEAPIToken=eve@pve!tk={made['value']}"})
+        await eve.do("PUT", "/access/acl", **grant, roles="PVEVMUser")
+        assert await eve.faults("PUT", "/access/acl", **grant, roles="PVEAuditor") == {
+            "role": "Cannot add role 'PVEAuditor' - requires 'Permissions.Modify' or superset of"
+            " privileges."
+        }
+        grant["path"] = "/"
+        assert (await eve.refused("PUT", "/access/acl", **grant, roles="PVEVMUser"))[0] == 403
+
+    scene(act)
+
+
 def test_a_regenerated_token_answers_to_its_new_secret_alone() -> None:
     async def act(story: Story, client: Client) -> None:
         root, path = As(client), "/access/users/root@pam/token/tk"
