@@ -18,7 +18,7 @@ def _make_full_token(stage: Stage) -> None:
 
 def _move_slowly(stage: Stage) -> None:
     stage.do("DELETE", "/cluster/ha/resources/vm:1100")
-    stage.lab.ctl("slow-link", "alpha", "beta", "5")
+    stage.lab.ctl("slow-link", "alpha", "beta", "0.5")
     stage.do("POST", "/nodes/alpha/qemu/1100/migrate", target="beta", online=1)
 
 

@@ -7,7 +7,7 @@ from tests.contract.stage import Act, Situation, Stage
 
 def _start_a_slow_migration(stage: Stage) -> None:
     stage.finish("POST", "/nodes/beta/qemu/1102/status/start")
-    stage.lab.ctl("slow-link", "beta", "gamma", "5")
+    stage.lab.ctl("slow-link", "beta", "gamma", "0.5")
     stage.do("POST", "/nodes/beta/qemu/1101/migrate", target="gamma", online=1)
 
 

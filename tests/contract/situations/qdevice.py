@@ -3,13 +3,13 @@
 import time
 
 from tests.contract.sandbox import UNDER_HA
-from tests.contract.stage import SPEED, Act, Situation, Stage
+from tests.contract.stage import Act, Situation, Stage
 
 
 def _two_of_three_die(stage: Stage) -> None:
     stage.lab.ctl("crash", "beta")
     stage.lab.ctl("crash", "gamma")
-    time.sleep(30 / SPEED)
+    time.sleep(30 / stage.lab.speed)
 
 
 SITUATION = Situation(
