@@ -10,6 +10,22 @@ from enum import StrEnum
 
 Errors = dict[str, dict[str, list[str]]]
 
+PRIORITIES_WITH_AFFINITY = (
+    "resources are in a resource affinity rule and cannot be in a node affinity rule with"
+    " multiple priorities"
+)
+BUNDLE_ELSEWHERE = (
+    "at least one resource is in a positive resource affinity rule and there are other resources"
+    " in at least one other node affinity rule already"
+)
+APART_RESTRICTED = (
+    "two or more resources are restricted to less nodes than available to the resources"
+)
+APART_RESTRICTS = (
+    "at least one resource is in a negative resource affinity rule and this rule would restrict"
+    " these to less nodes than available to the resources"
+)
+
 
 class RuleType(StrEnum):
     """Kinds of rules."""
@@ -65,6 +81,8 @@ def infeasible(rules: Mapping[str, Rule], node_count: int) -> Errors:
         *_wrong_counts(active, node_count),
         *_contradictions(active),
         *_priorities_with_affinity(active),
+        *_bundles_in_two_places(active),
+        *_apart_on_too_few_nodes(active),
     ):
         found.setdefault(name, {}).setdefault("resources", []).append(complaint)
     return found
@@ -101,13 +119,56 @@ def _contradictions(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
                 yield rule.name, f"{shares} {other.affinity} resource affinity rule"
 
 
+def _paired(rules: Mapping[str, Rule], resources: set[str]) -> list[Rule]:
+    """Node rules that place some of the resources."""
+    placing = _of(rules, RuleType.NODE_AFFINITY)
+    return [rule for rule in placing if resources & set(rule.resources)]
+
+
 def _priorities_with_affinity(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
-    for rule in _of(rules, RuleType.NODE_AFFINITY):
-        for other in _of(rules, RuleType.RESOURCE_AFFINITY):
-            if rule.has_priorities and set(rule.resources) & set(other.resources):
-                yield (
-                    rule.name,
-                    "resources are in a resource affinity rule and cannot be in a node affinity"
-                    " rule with multiple priorities",
-                )
-                yield other.name, "resources are in node affinity rules with multiple priorities"
+    complained: set[str] = set()
+    for rule in _of(rules, RuleType.RESOURCE_AFFINITY):
+        paired = _paired(rules, set(rule.resources))
+        if any(other.has_priorities for other in paired):
+            yield rule.name, "resources are in node affinity rules with multiple priorities"
+            complained |= {other.name for other in paired}
+    for name in sorted(complained):
+        yield name, PRIORITIES_WITH_AFFINITY
+
+
+def _bundles_in_two_places(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    for names, resources in _bundles(rules):
+        paired = _paired(rules, resources)
+        if len(paired) > 1:
+            for name in names:
+                yield name, "resources are in multiple node affinity rules"
+            for rule in paired:
+                yield rule.name, BUNDLE_ELSEWHERE
+
+
+def _bundles(rules: Mapping[str, Rule]) -> list[tuple[list[str], set[str]]]:
+    """Positive rules that overlap, as one: their names and all their resources."""
+    found: list[tuple[list[str], set[str]]] = []
+    for rule in _of(rules, RuleType.RESOURCE_AFFINITY):
+        if rule.affinity != "positive":
+            continue
+        names, resources, apart = [rule.name], set(rule.resources), []
+        for bundle in found:
+            if bundle[1] & resources:
+                names, resources = bundle[0] + names, bundle[1] | resources
+            else:
+                apart.append(bundle)
+        found = [*apart, (names, resources)]
+    return found
+
+
+def _apart_on_too_few_nodes(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str]]:
+    for rule in _of(rules, RuleType.RESOURCE_AFFINITY):
+        if rule.affinity != "negative":
+            continue
+        paired = _paired(rules, set(rule.resources))
+        placed = {sid for other in paired for sid in other.resources} & set(rule.resources)
+        if len({node for other in paired for node in other.nodes}) < len(placed):
+            yield rule.name, APART_RESTRICTED
+            for other in paired:
+                yield other.name, APART_RESTRICTS
