@@ -231,11 +231,19 @@ def _refuse_in_error(call: Call, sid: str, *, is_cure: bool = False) -> None:
 @api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[SID, NODE])
 @api.on("POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[SID, NODE])
 async def ha_migrate(call: Call) -> object:
-    """Queues the wish; the manager may drop it silently. No task."""
-    sid = _sid(call)
-    if sid not in call.cluster.ha.state.resources:
+    """Queues the wish, and says whom rules take along or what stands in the way. No task."""
+    sid, node, state = _sid(call), call.text("node"), call.cluster.ha.state
+    if sid not in state.resources:
         raise died(f"resource '{sid}' is not HA managed")
     _refuse_in_error(call, sid)
     await call.need_lock("domain-ha")
-    call.cluster.ha.request_migration(sid, call.text("node"))
-    return {"sid": sid, "requested-node": call.text("node")}
+    call.cluster.ha.request_migration(sid, node)
+    answer: Row = {"sid": sid, "requested-node": node}
+    together, apart = state.rules.partners(sid)
+    blocking = sorted(apart & {service.sid for service in state.services_on(node)})
+    if together:
+        answer["comigrated-resources"] = sorted(together)
+    if blocking:
+        cause = "resource-affinity"
+        answer["blocking-resources"] = [{"sid": other, "cause": cause} for other in blocking]
+    return answer

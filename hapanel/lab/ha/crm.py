@@ -122,11 +122,17 @@ class Crm:
     def _run_commands(self) -> None:
         commands, self._state.commands = self._state.commands, []
         for sid, target in commands:
-            service = self._state.services.get(sid)
-            if service is None or service.state not in (CrmState.STARTED, CrmState.STOPPED):
-                continue
-            if target != service.node and self._state.node_status.get(target) == "online":
-                service.change(CrmState.MIGRATE, target)
+            together, apart = self._state.rules.partners(sid)
+            if not apart & {service.sid for service in self._state.services_on(target)}:
+                for member in sorted({sid, *together}):
+                    self._move(member, target)
+
+    def _move(self, sid: str, target: str) -> None:
+        service = self._state.services.get(sid)
+        if service is None or service.state not in (CrmState.STARTED, CrmState.STOPPED):
+            return
+        if target != service.node and self._state.node_status.get(target) == "online":
+            service.change(CrmState.MIGRATE, target)
 
     def _judge(self, service: Service) -> None:
         request = self._state.resources[service.sid].state

@@ -64,6 +64,19 @@ class Rules:
         text = "\n".join(map(str, self.by_name.values()))
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
+    def partners(self, sid: str) -> tuple[set[str], set[str]]:
+        """Who must be where the resource is, and who must not."""
+        active = {name: rule for name, rule in self.by_name.items() if not rule.disable}
+        bundles = (resources for _, resources in _bundles(active) if sid in resources)
+        together = next(bundles, {sid})
+        apart = {
+            other
+            for rule in active.values()
+            if rule.affinity == "negative" and together & set(rule.resources)
+            for other in rule.resources
+        }
+        return together - {sid}, apart - together
+
     def forget_resource(self, sid: str) -> None:
         """Takes a resource out of all rules; a rule that is left empty goes."""
         for name, rule in list(self.by_name.items()):

@@ -325,6 +325,33 @@ def test_a_rule_that_cannot_be_kept_is_refused(form: dict[str, str], reason: str
     scene(act)
 
 
+def test_a_wish_to_migrate_takes_along_who_must_be_together() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root = As(client)
+        rule = {"type": "resource-affinity", "affinity": "positive", "resources": "vm:100,ct:101"}
+        await root.do("POST", RULES, rule="together", **rule)
+        answer = await root.do("POST", "/cluster/ha/resources/vm:100/migrate", node="slave")
+        assert answer["comigrated-resources"] == ["ct:101"]
+        await story.until(lambda: {g.node for g in story.world.guests.values()} == {"slave"})
+
+    scene(act)
+
+
+def test_a_wish_to_migrate_is_dropped_where_somebody_else_must_not_be_met() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root = As(client)
+        await root.do("POST", "/cluster/ha/resources/ct:101/migrate", node="slave")
+        await story.until(lambda: story.service("ct:101") == "ct:101 (slave, started)")
+        rule = {"type": "resource-affinity", "affinity": "negative", "resources": "vm:100,ct:101"}
+        await root.do("POST", RULES, rule="apart", **rule)
+        answer = await root.do("POST", "/cluster/ha/resources/vm:100/migrate", node="slave")
+        assert answer["blocking-resources"] == [{"sid": "ct:101", "cause": "resource-affinity"}]
+        await asyncio.sleep(60)
+        assert story.world.guests[100].node == "master"
+
+    scene(act)
+
+
 def test_a_rule_has_the_properties_of_its_type() -> None:
     async def act(story: Story, client: Client) -> None:
         form = {"type": "resource-affinity", "rule": "new", "resources": "vm:100", "nodes": "slave"}
