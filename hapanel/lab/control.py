@@ -7,13 +7,14 @@ from collections.abc import Callable
 import msgspec
 
 from hapanel.lab.faults import ApiFault, Misbehaviour
+from hapanel.lab.guests.sizes import MIB
 from hapanel.lab.lab import Lab
 from hapanel.lab.links import DEFAULT_MBIT, Link, Network
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
 from hapanel.lab.services import PLAYED
 from hapanel.lab.state import picture
-from hapanel.lab.world import MIB, Guest, Node
+from hapanel.lab.world import Guest, Node
 
 SERVER = "hapanel-lab"
 JSON = "application/json"

@@ -106,6 +106,7 @@ class Hardware:
         node.report = self._world.measure_node(node)
         for guest in self._world.guests_of(node.name):
             guest.report = self._world.measure_guest(guest)
+            guest.is_charted = True
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

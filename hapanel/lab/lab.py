@@ -64,6 +64,7 @@ class Lab:
 
     def start(self) -> None:
         """Opens every door and starts what lives."""
+        self.world.authority_pem = self.authority.pem
         self.world.tasks.on_event = self.world.log.task_event
         self.ha.adopt(
             (guest.vmid for guest in self.scenario.guests if guest.ha), self.scenario.crm_master

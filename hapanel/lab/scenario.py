@@ -6,15 +6,16 @@ from pathlib import Path
 import msgspec
 
 from hapanel.lab.clock import Clock
+from hapanel.lab.guests.sizes import GIB, MIB
+from hapanel.lab.guests.volumes import volume_id
 from hapanel.lab.names import Kind
-from hapanel.lab.world import MIB, Busyness, Guest, Node, Serves, Storage, World
+from hapanel.lab.world import Busyness, Guest, Node, Serves, Storage, World
 
 FOLDER = Path(__file__).parent / "scenarios"
 FIRST_NODE_HOST = 20
 FIRST_GUEST_HOST = 100
 GUEST_PORT = 8080
 UPTIME_AT_START = 86_400.0
-GIB = 1024 * MIB
 
 
 class NodeSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,7 +29,7 @@ class NodeSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StorageSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A storage; sizes in GiB."""
+    """A storage; sizes in GiB. `templates` are files that containers can be made of."""
 
     storage: str
     type: str
@@ -41,6 +42,7 @@ class StorageSpec(msgspec.Struct, forbid_unknown_fields=True):
     device: str | None = None
     path: str | None = None
     options: dict[str, str | int] = {}
+    templates: list[str] = []
 
 
 class ServesSpec(msgspec.Struct, forbid_unknown_fields=True):
@@ -123,7 +125,7 @@ def build(scenario: Scenario, clock: Clock, net: str) -> World:
     for spec in sorted(scenario.guests, key=lambda guest: guest.vmid):
         address = f"{net}.{FIRST_GUEST_HOST + serving}"
         serving += spec.serves is not None
-        guest = world.guests[spec.vmid] = _guest(spec, address)
+        guest = world.guests[spec.vmid] = _guest(world, spec, address)
         if spec.running:
             _run_since_yesterday(world, guest)
     return world
@@ -155,11 +157,13 @@ def _storage(spec: StorageSpec) -> Storage:
         device=spec.device,
         path=spec.path,
         options=dict(spec.options),
+        templates=tuple(spec.templates),
     )
 
 
-def _guest(spec: GuestSpec, address: str) -> Guest:
-    config = _vm_config(spec) if spec.kind is Kind.QEMU else _ct_config(spec)
+def _guest(world: World, spec: GuestSpec, address: str) -> Guest:
+    disk = volume_id(world.storages[spec.storage], spec.vmid, 0) + f",size={spec.disk_gib}G"
+    config = _vm_config(spec, disk) if spec.kind is Kind.QEMU else _ct_config(spec, disk)
     if spec.onboot:
         config["onboot"] = 1
     if spec.tags:
@@ -168,12 +172,9 @@ def _guest(spec: GuestSpec, address: str) -> Guest:
     return Guest(
         vmid=spec.vmid,
         kind=spec.kind,
-        name=spec.name,
         node=spec.node,
         config=config,
-        cores=spec.cores,
-        memory=spec.memory_mib * MIB,
-        disk=spec.disk_gib * GIB,
+        host_cores=world.nodes[spec.node].cores,
         busy=Busyness(spec.dirty_mib * MIB, spec.working_set_mib * MIB, spec.resident),
         serves=serves,
     )
@@ -189,7 +190,7 @@ def _uuid(spec: GuestSpec, what: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
 
 
-def _vm_config(spec: GuestSpec) -> dict[str, object]:
+def _vm_config(spec: GuestSpec, disk: str) -> dict[str, object]:
     """QEMU keeps `memory` as a string (recordings)."""
     return {
         "name": spec.name,
@@ -200,7 +201,7 @@ def _vm_config(spec: GuestSpec) -> dict[str, object]:
         "ostype": "l26",
         "boot": "order=scsi0;net0",
         "scsihw": "virtio-scsi-single",
-        "scsi0": f"{spec.storage}:vm-{spec.vmid}-disk-0,size={spec.disk_gib}G",
+        "scsi0": disk,
         "net0": f"virtio={_mac(spec.vmid)},bridge=vmbr0",
         "smbios1": f"uuid={_uuid(spec, 'smbios')}",
         "vmgenid": _uuid(spec, "gen"),
@@ -208,7 +209,7 @@ def _vm_config(spec: GuestSpec) -> dict[str, object]:
     }
 
 
-def _ct_config(spec: GuestSpec) -> dict[str, object]:
+def _ct_config(spec: GuestSpec, disk: str) -> dict[str, object]:
     return {
         "hostname": spec.name,
         "arch": "amd64",
@@ -216,7 +217,7 @@ def _ct_config(spec: GuestSpec) -> dict[str, object]:
         "memory": spec.memory_mib,
         "swap": 512,
         "cores": spec.cores,
-        "rootfs": f"{spec.storage}:vm-{spec.vmid}-disk-0,size={spec.disk_gib}G",
+        "rootfs": disk,
         "net0": f"name=eth0,bridge=vmbr0,hwaddr={_mac(spec.vmid)},ip=dhcp,type=veth",
         "unprivileged": 1,
     }

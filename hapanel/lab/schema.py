@@ -1,7 +1,7 @@
 """Parameters as declared by the API, verified with PVE's messages (pve-common JSONSchema.pm)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,7 +31,8 @@ class Param:
     """One declared parameter.
 
     `pattern` with `invalid` is a format and its complaint, in which `{value}` is what was given;
-    with `many` it is one of each item of a list.
+    with `many` it is one of each item of a list. `check` gets name and value, and words what a
+    format forbids that is more than a pattern.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Param:
     default: Value | None = None
     many: bool = False
     requires: str | None = None
+    check: Callable[[str, str], str | None] | None = None
 
 
 def text(name: str, **rest: object) -> Param:
@@ -76,7 +78,7 @@ def verify(given: Mapping[str, str], schema: Sequence[Param]) -> dict[str, Value
             elif param.default is not None:
                 values[param.name] = param.default
             continue
-        fault = _fault(given[param.name], param)
+        fault = fault_of(given[param.name], param)
         if fault:
             errors[param.name] = fault
         elif param.requires is not None and param.requires not in given:
@@ -100,7 +102,8 @@ def _typed(raw: str, type_: Type) -> Value:
             return raw.lower() in TRUE_WORDS
 
 
-def _fault(raw: str, param: Param) -> str | None:
+def fault_of(raw: str, param: Param) -> str | None:
+    """What is wrong with a value, in PVE's words."""
     return _type_fault(raw, param) or _range_fault(raw, param) or _text_fault(raw, param)
 
 
@@ -132,7 +135,8 @@ def _text_fault(raw: str, param: Param) -> str | None:
         return f"value may only be {param.max_length} characters long"
     if param.min_length is not None and len(raw) < param.min_length:
         return f"value must be at least {param.min_length} characters long"
-    return _pattern_fault(raw, param)
+    wrong = param.check(param.name, raw) if param.check is not None else None
+    return f"invalid format - {wrong}" if wrong else _pattern_fault(raw, param)
 
 
 def _pattern_fault(raw: str, param: Param) -> str | None:

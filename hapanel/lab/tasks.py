@@ -39,6 +39,7 @@ class Task:
     endtime: int | None = None
     status: str | None = None
     lost: bool = False
+    warnings: int = 0
     runner: asyncio.Task[None] | None = None
 
     @property
@@ -59,6 +60,11 @@ class Task:
         """Writes a line without a time stamp."""
         if not self.lost:
             self.lines.append(text)
+
+    def warn(self, text: str) -> None:
+        """A line that turns the task's OK into `WARNINGS: <n>`."""
+        self.print(f"WARN: {text}")
+        self.warnings += 1
 
     def say(self, text: str) -> None:
         """Writes stamped lines as migrations do (local time of the node, here UTC)."""
@@ -125,7 +131,7 @@ class TaskBook:
     async def _run(self, task: Task, work: Work) -> None:
         try:
             await work(task)
-            task.finish("OK")
+            task.finish(f"WARNINGS: {task.warnings}" if task.warnings else "OK")
         except TaskFailed as failure:
             task.finish(str(failure).replace("\n", " "))
         except asyncio.CancelledError:

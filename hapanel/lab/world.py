@@ -14,14 +14,13 @@ from hapanel.lab.auth.accounts import Accounts
 from hapanel.lab.clock import Clock
 from hapanel.lab.clusterlog import ClusterLog
 from hapanel.lab.errors import died
+from hapanel.lab.guests.configured import Configured, digest_of
 from hapanel.lab.links import Links
 from hapanel.lab.metrics import GuestReport, NodeReport, Wave
 from hapanel.lab.names import Kind, RunState
 from hapanel.lab.node_files import NodeFiles
 from hapanel.lab.services import FILE_SYSTEM, Services
 from hapanel.lab.tasks import TaskBook
-
-MIB = 1024 * 1024
 
 
 class Power(StrEnum):
@@ -94,19 +93,40 @@ class Busyness:
     fail_next_migration: str | None = None
 
 
+@dataclass
+class Snapshot:
+    """A section of a configuration file: what the guest was at `time` (epoch seconds)."""
+
+    name: str
+    time: int
+    config: dict[str, object]
+    description: str = ""
+    parent: str | None = None
+    has_memory: bool = False
+
+
 @dataclass(eq=False)
-class Guest:
-    """A virtual machine or a container. `node` is where its configuration file lies."""
+class Guest(Configured):
+    """A virtual machine or a container. `node` is where its configuration file lies.
+
+    `pending` and `pending_deletes` wait for the next start. `host_cores` is what a container
+    without a limit of its own may use. A guest without `has_system` has nothing to boot from, so
+    nobody in it hears the power button. `holder` is whoever has the configuration file's lock.
+    """
 
     vmid: int
     kind: Kind
-    name: str
     node: str
     config: dict[str, object]
-    cores: int
-    memory: int
-    disk: int
     busy: Busyness
+    host_cores: int = 1
+    has_system: bool = True
+    pending: dict[str, object] = field(default_factory=dict)
+    pending_deletes: set[str] = field(default_factory=set)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    parent: str | None = None
+    holder: object = None
+    is_charted: bool = False
     state: RunState = RunState.STOPPED
     runs_on: str | None = None
     started_at: float = 0.0
@@ -132,10 +152,9 @@ class Guest:
 
     def digest(self) -> str:
         """SHA-1 of the configuration, as PVE hands out against lost updates."""
-        text = "\n".join(f"{key}: {value}" for key, value in sorted(self.config.items()))
-        return hashlib.sha1(
-            f"{text}\nlock: {self.lock}".encode(), usedforsecurity=False
-        ).hexdigest()
+        deletes = sorted(self.pending_deletes)
+        rest = (sorted(self.pending.items()), deletes, self.parent, list(self.snapshots.values()))
+        return digest_of(sorted(self.config.items()), self.lock, *rest)
 
 
 @dataclass(frozen=True)
@@ -154,6 +173,7 @@ class Storage:
     path: str | None = None
     is_disabled: bool = False
     options: Mapping[str, str | int] = field(default_factory=dict)
+    templates: tuple[str, ...] = ()
 
     def is_on(self, node: str) -> bool:
         """True when the entry is meant for that node."""
@@ -178,6 +198,7 @@ class World:
         self.config_version = 2
         self.has_corosync = True
         self.has_storage_config = True
+        self.authority_pem = ""
         self._watchers: list[Callable[[], None]] = []
 
     def now(self) -> float:
@@ -234,6 +255,12 @@ class World:
         guest.pid = 1000 + self.random.randrange(60000)
         if guest.serves is not None:
             guest.serves.ready_at = self.now() + self.clock.shortened(guest.serves.boot_seconds)
+        self.changed()
+
+    def remove_guest(self, guest: Guest) -> None:
+        """Its configuration is gone, and what people may do to it."""
+        self.guests.pop(guest.vmid, None)
+        self.accounts.forget_path(f"/vms/{guest.vmid}")
         self.changed()
 
     def stop_guest(self, guest: Guest) -> None:

@@ -4,9 +4,15 @@ import math
 from collections.abc import Callable
 
 from hapanel.lab.api.routing import AUDIT_GUEST, AUDIT_NODE, Call, api
+from hapanel.lab.errors import died
 from hapanel.lab.schema import Param, maybe
 
 Row = dict[str, object]
+
+NO_CHART = (
+    "RRD error: rrdcached@unix:/var/run/rrdcached.sock: rrd_fetch_r failed: opening "
+    "'/var/lib/rrdcached/db/pve-vm-9.0/{vmid}': No such file or directory"
+)
 
 CF = maybe("cf", enum=("AVERAGE", "MAX"))
 NODE_FRAMES = ("hour", "day", "week", "month", "year", "decade")
@@ -68,8 +74,10 @@ def node_rrddata(call: Call) -> object:
     params=[Param("timeframe", enum=NODE_FRAMES[:-1]), CF],
 )
 def guest_rrddata(call: Call) -> object:
-    """Points of the guest's chart; counters come as rates."""
+    """Points of the guest's chart; counters come as rates. A new guest has none for a while."""
     guest = call.guest()
+    if not guest.is_charted:
+        raise died(NO_CHART.format(vmid=guest.vmid))
 
     def point(at: float) -> Row:
         report = call.world.measure_guest(guest, at)

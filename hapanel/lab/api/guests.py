@@ -2,9 +2,8 @@
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, api
 from hapanel.lab.api.rows import DISK_USE
-from hapanel.lab.errors import died
 from hapanel.lab.names import Kind
-from hapanel.lab.schema import flag, maybe
+from hapanel.lab.schema import flag
 from hapanel.lab.world import Guest
 
 Row = dict[str, object]
@@ -55,6 +54,8 @@ def status_row(call: Call, guest: Guest, *, full: bool) -> Row:
     row |= {"memhost": report.mem} if is_vm else _container_numbers(guest, report.diskread)
     if guest.lock is not None:
         row["lock"] = guest.lock
+    if guest.is_template:
+        row["template"] = 1
     if "tags" in guest.config:
         row["tags"] = guest.config["tags"]
     if guest.is_running:
@@ -62,17 +63,22 @@ def status_row(call: Call, guest: Guest, *, full: bool) -> Row:
     if is_vm and full:
         row["qmpstatus"] = guest.state.value
         if guest.is_running:
-            nic = {"netin": report.netin, "netout": report.netout}
-            row["nics"] = {f"tap{guest.vmid}i0": nic}
+            row |= _cards(guest, {"netin": report.netin, "netout": report.netout})
     return row
 
 
+def _cards(guest: Guest, traffic: Row) -> Row:
+    """A VM without network cards has no such key."""
+    numbers = [key.removeprefix("net") for key in guest.config if key.startswith("net")]
+    taps = {f"tap{guest.vmid}i{number}": traffic for number in numbers}
+    return {"nics": taps} if taps else {}
+
+
 def _container_numbers(guest: Guest, diskread: int) -> Row:
-    swap = 512 * 1024 * 1024
     return {
         "type": "lxc",
         "swap": 0,
-        "maxswap": swap if guest.is_running else 0,
+        "maxswap": guest.swap,
         "diskread": diskread,
         "diskwrite": int(diskread * 1.7),
     }
@@ -119,35 +125,3 @@ def _ha(call: Call, guest: Guest) -> Row:
         return {"managed": 0}
     state = call.cluster.ha_wording.guest_state(guest.sid)
     return {"managed": 1, "state": state or resource.state.value}
-
-
-@api.on(
-    "GET",
-    "/nodes/{node}/qemu/{vmid}/config",
-    needs=AUDIT_GUEST,
-    proxied=True,
-    params=[flag("current"), maybe("snapshot", max_length=40)],
-)
-@api.on(
-    "GET",
-    "/nodes/{node}/lxc/{vmid}/config",
-    needs=AUDIT_GUEST,
-    proxied=True,
-    params=[flag("current"), maybe("snapshot", max_length=40)],
-)
-def guest_config(call: Call) -> object:
-    """The configuration file, its lock and its digest."""
-    guest = call.guest()
-    if call.has("snapshot"):
-        raise died(f"snapshot '{call.text('snapshot')}' does not exist")
-    lock = {"lock": guest.lock} if guest.lock is not None else {}
-    return {**guest.config, **lock, "digest": guest.digest()}
-
-
-@api.on("GET", "/nodes/{node}/qemu/{vmid}/pending", needs=AUDIT_GUEST, proxied=True)
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/pending", needs=AUDIT_GUEST, proxied=True)
-def guest_pending(call: Call) -> object:
-    """The configuration as a list of keys; nothing is ever pending here."""
-    guest = call.guest()
-    rows: list[Row] = [{"key": key, "value": value} for key, value in guest.config.items()]
-    return call.shuffled([*rows, {"key": "digest", "value": guest.digest()}])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hapanel.lab.world import Guest, World
 
 LOCK_TIMEOUT = 10.0
+WORKER_PID = 583
 REPORT_LIFETIME = 300.0
 
 Handler = Callable[["Call"], object | Awaitable[object]]
@@ -117,6 +118,19 @@ class Call:
         held = self._privileges(path)
         return any(name in held for name in privileges)
 
+    def need(self, path: str, privilege: str) -> None:
+        """For what a handler checks itself: 403 that names path and privilege."""
+        if not self.may(path, privilege):
+            raise forbidden(path, privilege)
+
+    def need_writable(self, guest: "Guest") -> None:
+        """For plain writes of a configuration: /etc/pve is read-only without quorum."""
+        if not self.cluster.membership.is_quorate(self.node):
+            file = f"nodes/{guest.node}/{guest.kind.config_folder}/{guest.vmid}.conf"
+            raise died(
+                f"unable to open file '/etc/pve/{file}.tmp.{WORKER_PID}' - Permission denied"
+            )
+
     def _privileges(self, path: str) -> Privileges:
         """Judged once for all paths that inherit from the same place: lists ask thousands."""
         accounts = self.world.accounts
@@ -159,11 +173,11 @@ class Call:
             await self.world.clock.pass_time(LOCK_TIMEOUT)
             raise died(f"{prefix}cfs-lock '{name}' error: no quorum!")
 
-    def fork(self, type_: str, id_: object, work: Work) -> str:
-        """Starts a task of the caller on the answering node and gives its UPID."""
-        node = self.world.nodes[self.node]
+    def fork(self, type_: str, id_: object, work: Work, *, node: str | None = None) -> str:
+        """Starts a task of the caller on the answering (or another) node and gives its UPID."""
+        place = self.world.nodes[node or self.node]
         who = self.principal
-        return self.world.tasks.start(node, type_, str(id_), who.user, work, token=who.token).upid
+        return self.world.tasks.start(place, type_, str(id_), who.user, work, token=who.token).upid
 
     def shuffled(self, rows: list[dict[str, object]]) -> list[dict[str, object]]:
         """Rows in no particular order, as PVE's hashes give them."""
@@ -226,10 +240,10 @@ class Table:
                 branch = branch["{}"]  # type: ignore[assignment]
                 wild.append(part)
             else:
-                raise _not_implemented(method, path)
+                raise not_implemented(method, path)
         route = branch.get(f" {method}")
         if not isinstance(route, Route):
-            raise _not_implemented(method, path)
+            raise not_implemented(method, path)
         names = [part[1:-1] for part in _parts(route.path) if part.startswith("{")]
         return route, dict(zip(names, wild, strict=True))
 
@@ -248,7 +262,8 @@ def _path_param(name: str) -> Param:
     return {"node": NODE, "vmid": VMID}.get(name) or text(name)
 
 
-def _not_implemented(method: str, path: str) -> ApiError:
+def not_implemented(method: str, path: str) -> ApiError:
+    """What PVE says of a method that it does not have."""
     shown = path if path.startswith("/") else f"/{path}"
     return ApiError(501, f"Method '{method} {shown}' not implemented", newline=False)
 

@@ -49,7 +49,7 @@ def _guest_numbers(guest: Guest, report: GuestReport) -> Row:
     return {
         "name": guest.name,
         "status": report.status,
-        "template": 0,
+        "template": int(guest.is_template),
         "uptime": report.uptime,
         "cpu": report.cpu or 0,
         "maxcpu": guest.cores,

@@ -138,6 +138,11 @@ class Accounts:
         """Names of the groups a user is in."""
         return sorted(name for name, group in self.groups.items() if userid in group.members)
 
+    def forget_path(self, path: str) -> None:
+        """Removes every entry on exactly that path."""
+        for key in [key for key in self.acl if key[0] == path]:
+            del self.acl[key]
+
     def is_active(self, principal: Principal, now: float) -> bool:
         """The user and the token exist, are enabled and not expired."""
         user = self.users.get(principal.user)

@@ -4,19 +4,20 @@ Disks go one after the other, over the same link as memory. Line forms: qemu-ser
 pve-storage Storage.pm.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
+from hapanel.lab.guests.sizes import is_disk, size_of_disk
+from hapanel.lab.guests.volumes import FILE_STORAGES, file_of, format_of, free_number, volume_id
 from hapanel.lab.migration import lines
-from hapanel.lab.migration.journey import Journey, MigrationFailed
-from hapanel.lab.scenario import GIB
+from hapanel.lab.migration.journey import SSH, Journey, MigrationFailed
 from hapanel.lab.world import Guest, World
 
 TICK_SECONDS = 0.1
 LINE_EVERY_SECONDS = 1.0
 DD_LINE_EVERY_SECONDS = 3.0
 STALL_SECONDS = 30.0
-DISK_KEYS = ("scsi", "virtio", "sata", "ide", "efidisk", "tpmstate", "unused", "rootfs", "mp")
 SCAN_FAILED = "Problem found while scanning volumes - can't migrate VM - check log"
 NOT_ASKED = "can't live migrate attached local disks without with-local-disks option"
 
@@ -36,17 +37,9 @@ class Disk:
 def disks_of(guest: Guest) -> Iterator[Disk]:
     """Every disk the configuration names."""
     for key, value in guest.config.items():
-        volume, _, options = str(value).partition(",")
-        if key.rstrip("0123456789") in DISK_KEYS and ":" in volume:
-            yield Disk(key, volume, volume.split(":")[0], _size(options, guest.disk))
-
-
-def _size(options: str, default: int) -> int:
-    for option in options.split(","):
-        name, _, value = option.partition("=")
-        if name == "size" and value.endswith("G") and value[:-1].isdigit():
-            return int(value[:-1]) * GIB
-    return default
+        if is_disk(key, value):
+            volume = str(value).split(",")[0]
+            yield Disk(key, volume, volume.split(":")[0], size_of_disk(str(value)))
 
 
 def local_disks_of(world: World, guest: Guest) -> list[Disk]:
@@ -64,6 +57,20 @@ class LocalDisks:
         self._say = journey.task.say
         self._print = journey.task.print
         self.disks = local_disks_of(journey.world, journey.guest)
+        for disk in self.disks:
+            self._name_there(disk)
+
+    def _name_there(self, disk: Disk) -> None:
+        """A disk keeps its name, unless it goes to another storage."""
+        world, journey = self._journey.world, self._journey
+        storage = world.storages[journey.order.storage_for(disk.storage)]
+        there = disk.volume
+        if storage.storage != disk.storage:
+            taken = set(journey.renamed.values())
+            number = free_number(world, storage, journey.guest.vmid, taken)
+            form = format_of(disk.volume)
+            there = volume_id(storage, journey.guest.vmid, number, form)
+        journey.renamed[disk.volume] = there
 
     def find(self, *, is_live: bool) -> None:
         """Names what has to travel. Raises MigrationFailed when a live one was not allowed to."""
@@ -72,14 +79,15 @@ class LocalDisks:
         if self.disks and is_live and not self._journey.order.with_local_disks:
             for disk in self.disks:
                 self._say(f"can't migrate local disk '{disk.volume}': {NOT_ASKED}")
-            self._say(f"ERROR: {SCAN_FAILED}")
-            self._say("aborting phase 1 - cleanup resources")
             raise MigrationFailed(SCAN_FAILED)
+
+    def _there(self, disk: Disk) -> str:
+        return self._journey.renamed[disk.volume]
 
     def announce_targets(self) -> None:
         """Says how the volumes are called over there."""
         for disk in self.disks:
-            self._say(f"volume '{disk.volume}' is '{disk.volume}' on the target")
+            self._say(f"volume '{disk.volume}' is '{self._there(disk)}' on the target")
 
     async def mirror(self) -> None:
         """Copies the disks of a running guest and keeps them in step."""
@@ -132,12 +140,35 @@ class LocalDisks:
         """The copying itself, which containers have too."""
         for disk in self.disks:
             await self._copy_one(disk)
-            self._say(f"successfully imported '{disk.volume}'")
-            self._say(f"volume '{disk.volume}' is '{disk.volume}' on the target")
+            self._say(f"successfully imported '{self._there(disk)}'")
+            self._say(f"volume '{disk.volume}' is '{self._there(disk)}' on the target")
 
     async def _copy_one(self, disk: Disk) -> None:
-        async for sent, seconds in self._sent(disk, DD_LINE_EVERY_SECONDS):
-            self._say(lines.dd(int(sent), seconds))
+        self._say_made(disk)
+        try:
+            async for sent, seconds in self._sent(disk, DD_LINE_EVERY_SECONDS):
+                self._say(lines.dd(int(sent), seconds))
+        except asyncio.CancelledError as interrupt:
+            raise MigrationFailed(self._interrupted(disk)) from interrupt
+
+    def _say_made(self, disk: Disk) -> None:
+        there = self._there(disk)
+        storage = self._journey.world.storages[there.partition(":")[0]]
+        if storage.type in FILE_STORAGES:
+            form = format_of(there)
+            self._say(f"Formatting '{file_of(storage, there)}', fmt={form} size={disk.size}")
+
+    def _interrupted(self, disk: Disk) -> str:
+        """A copy that was stopped names the whole pipe that carried it."""
+        target = self._journey.world.nodes[self._journey.order.target]
+        there, form = self._there(disk), f"{format_of(disk.volume)}+size"
+        ssh = SSH.format(name=target.name, ip=target.ip)
+        return (
+            f"storage migration for '{disk.volume}' to storage '{there.partition(':')[0]}' failed -"
+            f" command 'set -o pipefail && pvesm export {disk.volume} {form} - -with-snapshots 1"
+            f" | {ssh} -- pvesm import {there} {form} - -with-snapshots 1 -allow-rename 1' failed:"
+            " interrupted by signal"
+        )
 
     async def _sent(self, disk: Disk, every: float) -> AsyncIterator[tuple[float, float]]:
         """Sends a disk; bytes and wall seconds so far, every so often and at the end."""

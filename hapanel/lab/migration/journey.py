@@ -1,9 +1,9 @@
 """What every migration has: an order, a lock, a way to the target, and the ends of its log."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from hapanel.lab.errors import TaskFailed
@@ -28,7 +28,7 @@ class MigrationFailed(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """Which guest goes where, and how."""
+    """Which guest goes where, and how. `storages` says which storage's disks go to which other."""
 
     vmid: int
     source: str
@@ -36,6 +36,11 @@ class Order:
     by_ha: bool = False
     limit_kib: int = 0
     with_local_disks: bool = False
+    storages: Mapping[str, str] = field(default_factory=dict)
+
+    def storage_for(self, storage: str) -> str:
+        """Where disks of a storage go; `""` stands for those that are not named."""
+        return self.storages.get(storage, self.storages.get("", storage))
 
 
 class Journey:
@@ -49,6 +54,8 @@ class Journey:
         self.speed = world.clock.speed
         self.started = world.now()
         self.memory_since = self.started
+        self.renamed: dict[str, str] = {}
+        self.is_in_phase_1 = False
 
     def begin(self) -> None:
         """First lines; the lock was set when the task was ordered."""
@@ -88,6 +95,7 @@ class Journey:
 
     def announce(self) -> None:
         """`starting migration of VM 100 to node 'slave' (...)`."""
+        self.is_in_phase_1 = True
         target = self.world.nodes[self.order.target]
         title = self.guest.kind.label
         self.task.say(
@@ -95,7 +103,11 @@ class Journey:
         )
 
     def move_config(self) -> None:
-        """From here on the guest belongs to the target."""
+        """From here on the guest belongs to the target, with the names its disks have there."""
+        for key, value in self.guest.config.items():
+            volume, comma, rest = str(value).partition(",")
+            if volume in self.renamed:
+                self.guest.config[key] = self.renamed[volume] + comma + rest
         self.guest.node = self.order.target
         self.world.changed()
 
@@ -114,7 +126,8 @@ class Journey:
             raise fault
         interrupted = isinstance(fault, asyncio.CancelledError)
         reason = "interrupted by signal" if interrupted else str(fault)
-        if interrupted:
+        if self.is_in_phase_1:
+            self.task.say(f"ERROR: {reason}")
             self.task.say("aborting phase 1 - cleanup resources")
         self.task.say(f"ERROR: migration aborted (duration {self.took()}): {reason}")
         self.unlock()
