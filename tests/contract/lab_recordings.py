@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.contract.lab_process import Answer, LabProcess, token_header
+from tests.contract.task_logs import log_differences
 
 NODES = {"pve1": "alpha", "pve2": "beta", "pve3": "gamma"}
 GUEST_SHIFT = 1000
@@ -119,6 +120,8 @@ def differences(recording: Recording, answer: Answer) -> list[str]:
     wanted, got = recording.json, answer.json
     if set(wanted) != set(got):
         found.append(f"envelope {sorted(got)} instead of {sorted(wanted)}")
+    if recording.path.endswith("/log") and recording.status == 200:
+        return found + log_differences(renamed, wanted["data"], got["data"])
     if recording.status != 200:
         return found + _text_differences(wanted, got)
     return found + list(_shape_differences("data", wanted["data"], got["data"]))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.contract.lab_process import Answer, LabProcess, running
+from tests.contract.lab_process import Answer, LabProcess, eventually, running
 from tests.contract.lab_recordings import Recording, differences, load, replay
 
 SPEED = 120
@@ -84,6 +84,20 @@ class Stage:
         """A request of root's that makes a task, which must end well."""
         status = self.lab.end_of(self.do(method, path, **form))
         assert status["exitstatus"] == "OK", status
+
+    def means(self, name: str, upid: str) -> None:
+        """The task that the recording names in its path is ours of that UPID; waits for its end."""
+        if self.has(name):
+            recording = load(self._recordings, name)
+            self._upids[recording.path.split("/")[4]] = upid
+        self.lab.end_of(upid)
+
+    def settle(self) -> None:
+        """Waits until no node has a task that runs."""
+        eventually(lambda: not any(self._running(node) for node in self.lab.hosts), seconds=60)
+
+    def _running(self, node: str) -> list[Any]:
+        return list(self.do("GET", f"/nodes/{node}/tasks", source="active"))
 
     def has(self, name: str) -> bool:
         """Whether that recording is at hand."""
