@@ -156,23 +156,24 @@ async def _reset(world: World, _task: Task, guest: Guest, _how: How) -> None:
     world.start_guest(guest, guest.node)
 
 
-async def _suspend(world: World, _task: Task, guest: Guest, how: How) -> None:
+async def _suspend(world: World, task: Task, guest: Guest, how: How) -> None:
     if guest.kind is Kind.LXC:
         _no_checkpoints(guest, "-s")
     if how.state_storage is not None:
-        await _suspend_to_disk(world, guest, how.state_storage)
+        await _suspend_to_disk(world, task, guest, how.state_storage)
         return
     guest.state = RunState.PAUSED
     world.changed()
 
 
-async def _suspend_to_disk(world: World, guest: Guest, storage: str) -> None:
+async def _suspend_to_disk(world: World, task: Task, guest: Guest, storage: str) -> None:
     guest.lock = "suspending"
     try:
         seconds = guest.memory * guest.busy.resident / STATE_BYTES_PER_SECOND
         await world.clock.pass_time(STOP_SECONDS + seconds)
     finally:
-        guest.lock = None
+        if not task.lost:
+            guest.lock = None
     day = stamp_of(world.now())[:10]
     guest.config["vmstate"] = f"{storage}:vm-{guest.vmid}-state-suspend-{day}"
     guest.lock = SUSPENDED

@@ -2,9 +2,8 @@
 
 from hapanel.lab.api.routing import Call, Needs, api
 from hapanel.lab.errors import died
-from hapanel.lab.guests.formats import AGENT
-from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, maybe
-from hapanel.lab.world import Guest
+from hapanel.lab.guests.formats import has_agent
+from hapanel.lab.schema import Param, Type, flag, maybe
 
 PING_SECONDS = 3.0
 _PLACE = "/vms/{vmid}"
@@ -98,17 +97,12 @@ def agent_index(_call: Call) -> object:
 async def agent_command(call: Call) -> object:
     """Any of the commands, configured or not; then as far as PVE gets without an agent."""
     guest = call.guest()
-    if not _is_configured(guest):
+    if not has_agent(guest.config):
         raise died("No QEMU guest agent configured")
     if not guest.is_running:
         raise died(f"VM {guest.vmid} is not running")
     await call.world.clock.pass_time(PING_SECONDS)
     raise died("QEMU guest agent is not running")
-
-
-def _is_configured(guest: Guest) -> bool:
-    text = str(guest.config.get("agent", "0"))
-    return AGENT.parse(text).get("enabled", "0") not in FALSE_WORDS
 
 
 for _method, _rows in COMMANDS.items():

@@ -11,7 +11,7 @@ from hapanel.lab.guests.formats import config_ids, split_list
 from hapanel.lab.guests.options import CT_OPTIONS, NAMES, ROOT_ONLY, VM_OPTIONS, privilege_of
 from hapanel.lab.guests.sizes import MIB, is_disk_key
 from hapanel.lab.names import Kind
-from hapanel.lab.schema import Type, flag, maybe
+from hapanel.lab.schema import Param, Type, flag, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
@@ -98,6 +98,19 @@ def guest_pending(call: Call) -> object:
 )
 async def guest_config_put(call: Call) -> None:
     """Changes options at once."""
+    await _change_locked(call)
+
+
+@api.on(
+    "PUT",
+    "/nodes/{node}/qemu/{vmid}/unlink",
+    needs=Needs("/vms/{vmid}", ("VM.Config.Disk",)),
+    proxied=True,
+    params=[Param("idlist", check=config_ids), flag("force")],
+)
+async def vm_unlink(call: Call) -> None:
+    """Takes disks out, as `delete` does; with `force` their volumes go too."""
+    call.values["delete"] = call.values.pop("idlist")
     await _change_locked(call)
 
 

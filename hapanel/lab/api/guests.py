@@ -2,6 +2,7 @@
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, api
 from hapanel.lab.api.rows import DISK_USE
+from hapanel.lab.guests.formats import has_agent
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import flag
 from hapanel.lab.world import Guest
@@ -18,7 +19,10 @@ LXC_INDEX = (
     "migrate", "clone", "initiate", "rrd", "rrddata", "firewall", "snapshot", "resize",
     "interfaces",
 )  # fmt: skip
-STATUS_INDEX = ("current", "start", "stop", "shutdown", "reboot", "migrate")
+STATUS_INDEX = {
+    Kind.QEMU: ("current", "start", "stop", "reset", "shutdown", "suspend", "reboot"),
+    Kind.LXC: ("current", "start", "stop", "shutdown", "reboot", "migrate"),
+}
 
 
 @api.on("GET", "/nodes/{node}/qemu", proxied=True, params=[flag("full")])
@@ -99,16 +103,18 @@ def _pressure(call: Call, guest: Guest) -> Row:
 @api.on("GET", "/nodes/{node}/qemu/{vmid}", proxied=True)
 @api.on("GET", "/nodes/{node}/lxc/{vmid}", proxied=True)
 def guest_index(call: Call) -> object:
-    """Names of what there is below."""
+    """Names of what there is below; only a container has to exist for it."""
+    if call.kind is Kind.LXC:
+        call.guest()
     names = QEMU_INDEX if call.kind is Kind.QEMU else LXC_INDEX
     return [{"subdir": name} for name in names]
 
 
 @api.on("GET", "/nodes/{node}/qemu/{vmid}/status", proxied=True)
 @api.on("GET", "/nodes/{node}/lxc/{vmid}/status", proxied=True)
-def guest_status_index(_call: Call) -> object:
+def guest_status_index(call: Call) -> object:
     """Names of the power actions."""
-    return [{"subdir": name} for name in STATUS_INDEX]
+    return [{"subdir": name} for name in STATUS_INDEX[call.kind]]
 
 
 @api.on("GET", "/nodes/{node}/qemu/{vmid}/status/current", needs=AUDIT_GUEST, proxied=True)
@@ -116,7 +122,8 @@ def guest_status_index(_call: Call) -> object:
 def guest_current(call: Call) -> object:
     """Status from the guest's own node, with its HA state."""
     guest = call.guest()
-    return {**status_row(call, guest, full=True), "ha": _ha(call, guest)}
+    agent = {"agent": 1} if has_agent(guest.config) else {}
+    return {**status_row(call, guest, full=True), **agent, "ha": _ha(call, guest)}
 
 
 def _ha(call: Call, guest: Guest) -> Row:

@@ -4,10 +4,11 @@ Facts: qemu-server QemuServer.pm, QemuServer/Drive.pm; pve-container LXC/Config.
 """
 
 import re
+from collections.abc import Mapping
 
 from hapanel.lab.guests.properties import Format
 from hapanel.lab.guests.sizes import parse_size
-from hapanel.lab.schema import Param, Type, flag, maybe
+from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, maybe
 
 CONFIG_ID = re.compile(r"[A-Za-z][\w-]+")
 DNS_NAME = re.compile(
@@ -167,6 +168,13 @@ AGENT = Format(
     bare="enabled",
     aliases={"freeze-fs-on-backup": ("freeze-fs", None), "guest-fsfreeze": ("freeze-fs", None)},
 )
+
+
+def has_agent(config: Mapping[str, object]) -> bool:
+    """Whether the VM's configuration promises a guest agent."""
+    return AGENT.parse(str(config.get("agent", "0"))).get("enabled", "0") not in FALSE_WORDS
+
+
 MOUNT = Format(
     (
         Param("volume"),

@@ -40,7 +40,7 @@ def taking(world: World, guest: Guest, snapshot: Snapshot, writable: Callable[[]
             raise TaskFailed(UNAVAILABLE)
         writable()
         snapshot.has_memory = snapshot.has_memory and guest.is_running
-        with _marked(guest, "snapshot"):
+        with _marked(task, guest, "snapshot"):
             if snapshot.has_memory:
                 task.print("saving VM state and RAM using storage 'local'")
                 seconds = guest.memory * guest.busy.resident / MEMORY_BYTES_PER_SECOND
@@ -65,11 +65,11 @@ def _say_disks(guest: Guest, task: Task) -> None:
 def deletion(world: World, guest: Guest, name: str, writable: Callable[[], None]) -> Work:
     """The work of qmdelsnapshot or vzdelsnapshot; its children get its parent."""
 
-    async def delete(_task: Task) -> None:
+    async def delete(task: Task) -> None:
         gone = _existing(guest, name)
         check_lock(guest)
         writable()
-        with _marked(guest, "snapshot-delete"):
+        with _marked(task, guest, "snapshot-delete"):
             await world.clock.pass_time(SNAPSHOT_SECONDS)
         for other in guest.snapshots.values():
             if other.parent == name:
@@ -92,7 +92,7 @@ def rollback(
             raise TaskFailed("you can't rollback if vm is a template")
         check_lock(guest)
         writable()
-        with _marked(guest, "rollback"):
+        with _marked(task, guest, "rollback"):
             if guest.is_running:
                 world.stop_guest(guest)
             await world.clock.pass_time(SNAPSHOT_SECONDS)
@@ -129,10 +129,11 @@ def _locked(world: World, guest: Guest, do: Callable[[Task], Awaitable[None]]) -
 
 
 @contextmanager
-def _marked(guest: Guest, lock: str) -> Iterator[None]:
-    """Inside, the configuration carries that lock."""
+def _marked(task: Task, guest: Guest, lock: str) -> Iterator[None]:
+    """Inside, the configuration carries that lock; when the node dies inside, it stays."""
     guest.lock = lock
     try:
         yield
     finally:
-        guest.lock = None
+        if not task.lost:
+            guest.lock = None

@@ -104,10 +104,12 @@ class Journey:
 
     def move_config(self) -> None:
         """From here on the guest belongs to the target, with the names its disks have there."""
-        for key, value in self.guest.config.items():
-            volume, comma, rest = str(value).partition(",")
-            if volume in self.renamed:
-                self.guest.config[key] = self.renamed[volume] + comma + rest
+        snapshots = (snapshot.config for snapshot in self.guest.snapshots.values())
+        for config in (self.guest.config, self.guest.pending, *snapshots):
+            for key, value in config.items():
+                volume, comma, rest = str(value).partition(",")
+                if volume in self.renamed:
+                    config[key] = self.renamed[volume] + comma + rest
         self.guest.node = self.order.target
         self.world.changed()
 
