@@ -14,7 +14,7 @@ from hapanel.lab.auth.accounts import Accounts
 from hapanel.lab.clock import Clock
 from hapanel.lab.clusterlog import ClusterLog
 from hapanel.lab.errors import died
-from hapanel.lab.guests.configured import Configured, digest_of
+from hapanel.lab.guests.configured import Configured, Snapshot, digest_of
 from hapanel.lab.links import Links
 from hapanel.lab.metrics import GuestReport, NodeReport, Wave
 from hapanel.lab.names import Kind, RunState
@@ -91,18 +91,6 @@ class Busyness:
     resident: float
     forced_downtime_ms: int | None = None
     fail_next_migration: str | None = None
-
-
-@dataclass
-class Snapshot:
-    """A section of a configuration file: what the guest was at `time` (epoch seconds)."""
-
-    name: str
-    time: int
-    config: dict[str, object]
-    description: str = ""
-    parent: str | None = None
-    has_memory: bool = False
 
 
 @dataclass(eq=False)

@@ -126,10 +126,10 @@ def test_a_restricted_token_is_refused_before_anything_is_looked_at(
     admin.do("POST", "/access/users", userid="few@pve")
     admin.do("POST", "/access/roles", roleid="Few", privs="VM.Config.Memory,VM.Audit")
     admin.do("PUT", "/access/acl", path="/vms/100", users="few@pve", roles="Few")
-    secret = admin.do("POST", "/access/users/few@pve/token/t", privsep=0)["value"]
+    secret = admin.do("POST", "/access/users/few@pve/token/try", privsep=0)["value"]
 
     def asked(method: str, path: str, **form: object) -> tuple[int, str]:
-        answer = lab.ask(method, path, form, headers=token_header("few@pve!t", secret))
+        answer = lab.ask(method, path, form, headers=token_header("few@pve!try", secret))
         return answer.status, answer.reason
 
     no = "Permission check failed (/vms/{}, {})".format

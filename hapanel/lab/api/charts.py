@@ -65,12 +65,14 @@ def node_rrddata(call: Call) -> object:
     "GET",
     "/nodes/{node}/qemu/{vmid}/rrddata",
     needs=AUDIT_GUEST,
+    protected=True,
     params=[Param("timeframe", enum=NODE_FRAMES[:-1]), CF],
 )
 @api.on(
     "GET",
     "/nodes/{node}/lxc/{vmid}/rrddata",
     needs=AUDIT_GUEST,
+    protected=True,
     params=[Param("timeframe", enum=NODE_FRAMES[:-1]), CF],
 )
 def guest_rrddata(call: Call) -> object:

@@ -6,7 +6,7 @@ from hapanel.lab.api.options import properties_of
 from hapanel.lab.api.routing import AUDIT_CLUSTER, Call, api
 from hapanel.lab.api.rows import guest_row, network_row, node_row, storage_row
 from hapanel.lab.api.task_rows import cluster_row
-from hapanel.lab.errors import bad_parameters
+from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.packages import PVE_VERSION
 from hapanel.lab.schema import Type, maybe
 from hapanel.lab.tasks import FINISHED_PER_NODE_IN_CLUSTER_LIST, Task, TaskBook

@@ -107,4 +107,6 @@ async def agent_command(call: Call) -> object:
 
 for _method, _rows in COMMANDS.items():
     for _needed, _path, _params in _rows:
-        api.on(_method, _path, needs=_needed, params=_params, proxied=True)(agent_command)
+        api.on(_method, _path, needs=_needed, params=_params, proxied=True, protected=True)(
+            agent_command
+        )

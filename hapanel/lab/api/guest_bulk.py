@@ -12,16 +12,16 @@ from hapanel.lab.api.guest_migration import (
 from hapanel.lab.api.guest_power import power_of, state_storage
 from hapanel.lab.api.routing import Call, api
 from hapanel.lab.errors import ApiError, TaskFailed, died
+from hapanel.lab.formats import GUEST_IDS
 from hapanel.lab.guests.bulk import Child, ended, in_order, startup_of, worked_off
-from hapanel.lab.guests.formats import guest_ids, split_list
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.names import Kind
 from hapanel.lab.power import Action, How
-from hapanel.lab.schema import Type, flag, maybe
+from hapanel.lab.schema import Type, flag, items_of, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
-VMS = maybe("vms", check=guest_ids)
+VMS = maybe("vms", **GUEST_IDS)
 WORKERS = maybe("max-workers", Type.INTEGER, minimum=1, maximum=64)
 OLD_WORKERS = maybe("maxworkers", Type.INTEGER, minimum=1, maximum=64)
 START_DELAY = {Kind.QEMU: 3, Kind.LXC: 0}
@@ -200,7 +200,7 @@ def _of_node(call: Call, *, managed: bool = False, templates: bool = False) -> l
 
 def named_ids(call: Call) -> set[int] | None:
     """Numbers in `vms`; None when it was not given."""
-    return {int(item) for item in split_list(call.text("vms"))} if call.has("vms") else None
+    return {int(item) for item in items_of(call.text("vms"))} if call.has("vms") else None
 
 
 def _need_on_all(call: Call, privilege: str) -> None:

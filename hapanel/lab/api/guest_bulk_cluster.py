@@ -6,9 +6,9 @@ from hapanel.lab.api.guest_bulk import begun, named_ids
 from hapanel.lab.api.guest_migration import TARGET, move_container, move_vm
 from hapanel.lab.api.guest_power import power_of, state_storage
 from hapanel.lab.api.routing import Call, api
-from hapanel.lab.errors import ApiError, TaskFailed, bad_parameters
+from hapanel.lab.errors import ApiError, TaskFailed
+from hapanel.lab.formats import GUEST_IDS, STORAGE_ID
 from hapanel.lab.guests.bulk import Child, in_order, startup_of, worked_off
-from hapanel.lab.guests.formats import guest_ids, storage_id
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.names import Kind, RunState
 from hapanel.lab.power import Action, How
@@ -16,7 +16,7 @@ from hapanel.lab.schema import Type, flag, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
-VMS = maybe("vms", check=guest_ids)
+VMS = maybe("vms", **GUEST_IDS)
 DOWN_SECONDS = 180
 START_WORKERS, MOVE_WORKERS = 4, 1
 _WORKERS = [
@@ -89,12 +89,15 @@ def bulk_shutdown(call: Call) -> object:
 @api.on(
     "POST",
     "/cluster/bulk-action/guest/suspend",
-    params=[VMS, flag("to-disk"), maybe("statestorage", check=storage_id), *_WORKERS],
+    params=[
+        VMS,
+        flag("to-disk"),
+        maybe("statestorage", **STORAGE_ID, requires="to-disk"),
+        *_WORKERS,
+    ],
 )
 def bulk_suspend(call: Call) -> object:
     """Pauses VMs, or puts them to disk."""
-    if call.has("statestorage") and not call.has("to-disk"):
-        raise bad_parameters({"statestorage": "missing property required by 'to-disk'"})
     _need(call, "VM.PowerMgmt")
     if call.flag("to-disk"):
         _need(call, "VM.Config.Disk")

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api
 from hapanel.lab.errors import TaskFailed, bad_parameters, died
+from hapanel.lab.formats import CONFIG_ID
 from hapanel.lab.guests import config as configuration
 from hapanel.lab.guests.drives import Allocator, let_go, wish_of, wishes
 from hapanel.lab.guests.flock import LockTimeout, config_lock
-from hapanel.lab.guests.formats import config_ids, split_list
 from hapanel.lab.guests.options import CT_OPTIONS, NAMES, ROOT_ONLY, VM_OPTIONS, privilege_of
 from hapanel.lab.guests.sizes import MIB, is_disk_key
 from hapanel.lab.names import Kind
-from hapanel.lab.schema import Param, Type, flag, maybe
+from hapanel.lab.schema import Param, Type, flag, items_of, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
@@ -29,11 +29,12 @@ CHANGE_VM = Needs("/vms/{vmid}", _PRIVILEGES, any_of=True)
 CHANGE_CT = Needs("/vms/{vmid}", _CT_PRIVILEGES, any_of=True)
 _READ_PARAMS = [flag("current"), maybe("snapshot", max_length=40)]
 _CHANGE_PARAMS = [
-    maybe("delete", check=config_ids),
+    maybe("delete", **CONFIG_ID, many=True),
     maybe("digest", max_length=40),
-    maybe("revert", check=config_ids),
+    maybe("revert", **CONFIG_ID, many=True),
 ]
-_VM_CHANGE_PARAMS = [*_CHANGE_PARAMS, flag("force"), flag("skiplock"), *VM_OPTIONS]
+_FORCE = maybe("force", Type.BOOLEAN, requires="delete")
+_VM_CHANGE_PARAMS = [*_CHANGE_PARAMS, _FORCE, flag("skiplock"), *VM_OPTIONS]
 _OPTIONS = {
     Kind.QEMU: {param.name: param for param in VM_OPTIONS},
     Kind.LXC: {param.name: param for param in CT_OPTIONS},
@@ -106,7 +107,7 @@ async def guest_config_put(call: Call) -> None:
     "/nodes/{node}/qemu/{vmid}/unlink",
     needs=Needs("/vms/{vmid}", ("VM.Config.Disk",)),
     proxied=True,
-    params=[Param("idlist", check=config_ids), flag("force")],
+    params=[Param("idlist", **CONFIG_ID, many=True), flag("force")],
 )
 async def vm_unlink(call: Call) -> None:
     """Takes disks out, as `delete` does; with `force` their volumes go too."""
@@ -162,7 +163,7 @@ def options_of(call: Call) -> Options:
 
 
 def _deleted(call: Call) -> list[str]:
-    return ["ide2" if key == "cdrom" else key for key in split_list(call.text("delete"))]
+    return ["ide2" if key == "cdrom" else key for key in items_of(call.text("delete"))]
 
 
 def _check_order(call: Call) -> None:
@@ -170,7 +171,7 @@ def _check_order(call: Call) -> None:
     if call.flag("skiplock") and not call.principal.is_root_itself:
         raise bad_parameters({"skiplock": "Only root may use this option."})
     options, deleted = options_of(call), _deleted(call)
-    reverted = split_list(call.text("revert"))
+    reverted = items_of(call.text("revert"))
     if not options and not deleted and not reverted:
         raise died("no options specified")
     _check_names(call, options, deleted, reverted)
@@ -243,7 +244,7 @@ def _check_state(call: Call, guest: Guest) -> None:
 
 
 def _apply(call: Call, guest: Guest, say: configuration.Say) -> None:
-    configuration.revert(guest, split_list(call.text("revert")))
+    configuration.revert(guest, items_of(call.text("revert")))
     values = options_of(call)
     if "description" in values:
         values["description"] = configuration.description(guest.kind, str(values["description"]))

@@ -82,7 +82,9 @@ def _proxy(call: Call) -> Row:
     }
 
 
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/interfaces", needs=AUDIT_GUEST, proxied=True)
+@api.on(
+    "GET", "/nodes/{node}/lxc/{vmid}/interfaces", needs=AUDIT_GUEST, proxied=True, protected=True
+)
 def ct_interfaces(call: Call) -> object:
     """The network as the container sees it; null when it does not run."""
     guest = call.guest()

@@ -2,9 +2,10 @@
 
 from hapanel.lab.api.routing import AUDIT_GUEST, VMID, Call, Needs, api, not_implemented
 from hapanel.lab.errors import TaskFailed, bad_parameters, died
+from hapanel.lab.formats import CONFIG_ID, STORAGE_ID
 from hapanel.lab.guests.drives import grow
 from hapanel.lab.guests.flock import LockTimeout, config_lock
-from hapanel.lab.guests.formats import config_id, dns_name, storage_id
+from hapanel.lab.guests.formats import dns_name
 from hapanel.lab.guests.options import CT_DISK_KEYS, VM_DISK_KEYS
 from hapanel.lab.guests.sizes import is_disk, parse_size, size_of_disk
 from hapanel.lab.guests.snapshots import has_feature
@@ -106,9 +107,10 @@ def _new_size(call: Call, guest: Guest) -> int:
     "/nodes/{node}/qemu/{vmid}/feature",
     needs=AUDIT_GUEST,
     proxied=True,
+    protected=True,
     params=[
         Param("feature", enum=("snapshot", "clone", "copy")),
-        maybe("snapname", max_length=40, check=config_id),
+        maybe("snapname", max_length=40, **CONFIG_ID),
     ],
 )
 @api.on(
@@ -116,9 +118,10 @@ def _new_size(call: Call, guest: Guest) -> int:
     "/nodes/{node}/lxc/{vmid}/feature",
     needs=AUDIT_GUEST,
     proxied=True,
+    protected=True,
     params=[
         Param("feature", enum=("snapshot", "clone", "copy")),
-        maybe("snapname", max_length=40, check=config_id),
+        maybe("snapname", max_length=40, **CONFIG_ID),
     ],
 )
 def guest_feature(call: Call) -> object:
@@ -200,8 +203,8 @@ def _make_template(guest: Guest) -> None:
         flag("full"),
         maybe("name", check=dns_name),
         maybe("pool"),
-        maybe("snapname", max_length=40, check=config_id),
-        maybe("storage", check=storage_id),
+        maybe("snapname", max_length=40, **CONFIG_ID),
+        maybe("storage", **STORAGE_ID),
         maybe("target"),
     ],
 )

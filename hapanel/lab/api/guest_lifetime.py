@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hapanel.lab.api.guest_config import check_disks, check_options, options_of
 from hapanel.lab.api.routing import VMID, Call, Needs, api
 from hapanel.lab.errors import ApiError, TaskFailed, bad_parameters, died
-from hapanel.lab.guests.formats import storage_id
+from hapanel.lab.formats import STORAGE_ID
 from hapanel.lab.guests.life import NewGuest, creation, destruction, reserve
 from hapanel.lab.guests.options import CT_OPTIONS, VM_OPTIONS
 from hapanel.lab.ha.model import Request, Resource
@@ -16,7 +16,7 @@ from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
 ALLOCATE = Needs("/vms/{vmid}", ("VM.Allocate",))
-_STORAGE = maybe("storage", check=storage_id)
+_STORAGE = maybe("storage", **STORAGE_ID)
 
 
 @api.on(

@@ -2,12 +2,11 @@
 
 from hapanel.lab.api.routing import NODE, Call, Needs, api
 from hapanel.lab.errors import bad_parameters, died
-from hapanel.lab.guests.formats import split_list
 from hapanel.lab.migration.container import container_migration
 from hapanel.lab.migration.disks import disks_of, local_disks_of
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.migration.live import live_migration, offline_migration
-from hapanel.lab.schema import Param, Type, flag, maybe
+from hapanel.lab.schema import Param, Type, flag, items_of, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
@@ -22,7 +21,12 @@ STORAGE_MAP = r"1|[\w.-]+(:[\w.-]+)?([,; ][\w.-]+:[\w.-]+)*"
 
 
 @api.on(
-    "GET", "/nodes/{node}/qemu/{vmid}/migrate", needs=MIGRATE, proxied=True, params=[MAYBE_TARGET]
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/migrate",
+    needs=MIGRATE,
+    proxied=True,
+    protected=True,
+    params=[MAYBE_TARGET],
 )
 def vm_preconditions(call: Call) -> object:
     """Where a VM may go and what holds it back; does not ask whether a node is online."""
@@ -48,7 +52,12 @@ def vm_preconditions(call: Call) -> object:
 
 
 @api.on(
-    "GET", "/nodes/{node}/lxc/{vmid}/migrate", needs=MIGRATE, proxied=True, params=[MAYBE_TARGET]
+    "GET",
+    "/nodes/{node}/lxc/{vmid}/migrate",
+    needs=MIGRATE,
+    proxied=True,
+    protected=True,
+    params=[MAYBE_TARGET],
 )
 def ct_preconditions(call: Call) -> object:
     """The container's spelling has dashes and says nothing of storages."""
@@ -189,7 +198,7 @@ def _storage_map(call: Call, guest: Guest, name: str) -> dict[str, str]:
     text = call.text(name)
     if text in ("", "1"):
         return {}
-    pairs = [pair.rpartition(":") for pair in split_list(text)]
+    pairs = [pair.rpartition(":") for pair in items_of(text)]
     storages = {source: into for source, _, into in pairs}
     call.need(f"/vms/{guest.vmid}", "VM.Config.Disk")
     for storage in storages.values():

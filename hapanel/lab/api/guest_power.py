@@ -2,7 +2,7 @@
 
 from hapanel.lab.api.routing import NODE, Call, Needs, api
 from hapanel.lab.errors import bad_parameters, died
-from hapanel.lab.guests.formats import storage_id
+from hapanel.lab.formats import STORAGE_ID
 from hapanel.lab.ha.model import Request
 from hapanel.lab.names import Kind, RunState
 from hapanel.lab.power import SHUTDOWN_TIMEOUT, SUSPENDED, Action, How, task_type, work_of
@@ -33,7 +33,7 @@ STOP_PARAMS = [_SKIP, _TIMEOUT, _FROM, flag("overrule-shutdown"), flag("keepActi
 SHUTDOWN_PARAMS = [_SKIP, _TIMEOUT, flag("forceStop"), flag("keepActive")]
 CT_STOP_PARAMS = [_SKIP, flag("overrule-shutdown")]
 CT_SHUTDOWN_PARAMS = [_TIMEOUT, flag("forceStop")]
-SUSPEND_PARAMS = [_SKIP, flag("todisk"), maybe("statestorage", check=storage_id)]
+SUSPEND_PARAMS = [_SKIP, flag("todisk"), maybe("statestorage", **STORAGE_ID, requires="todisk")]
 RESUME_PARAMS = [_SKIP, flag("nocheck")]
 ROUTED = (Action.START, Action.STOP, Action.SHUTDOWN)
 ROOT_ONLY = (
@@ -157,8 +157,6 @@ def vm_reset(call: Call) -> object:
 def guest_suspend(call: Call) -> object:
     """Not routed through HA; a managed guest must not be suspended to disk."""
     _check_root_only(call)
-    if call.has("statestorage") and not call.has("todisk"):
-        raise bad_parameters({"statestorage": "missing property required by 'todisk'"})
     _need_running(call, call.kind.label)
     how = How(skiplock=call.flag("skiplock"))
     if call.flag("todisk"):

@@ -4,23 +4,26 @@ from collections.abc import Callable
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api
 from hapanel.lab.errors import ApiError, TaskFailed, died
-from hapanel.lab.guests.formats import config_id
+from hapanel.lab.formats import CONFIG_ID
+from hapanel.lab.guests.configured import Snapshot
 from hapanel.lab.guests.snapshots import deletion, rollback, taking
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import Param, flag, maybe
-from hapanel.lab.world import Guest, Snapshot
+from hapanel.lab.world import Guest
 
 Row = dict[str, object]
 
 SNAPSHOT = Needs("/vms/{vmid}", ("VM.Snapshot",))
 ROLLBACK = Needs("/vms/{vmid}", ("VM.Snapshot", "VM.Snapshot.Rollback"), any_of=True)
-NAME = Param("snapname", max_length=40, check=config_id)
+NAME = Param("snapname", max_length=40, **CONFIG_ID)
 HERE = "You are here!"
 _RESERVED = {Kind.QEMU: ("current", "pending"), Kind.LXC: ("current", "vzdump")}
 
 
-@api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot", needs=AUDIT_GUEST, proxied=True)
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot", needs=AUDIT_GUEST, proxied=True)
+@api.on(
+    "GET", "/nodes/{node}/qemu/{vmid}/snapshot", needs=AUDIT_GUEST, proxied=True, protected=True
+)
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot", needs=AUDIT_GUEST, proxied=True, protected=True)
 def snapshot_list(call: Call) -> object:
     """All snapshots, and the present as if it were one."""
     guest = call.guest()

@@ -25,8 +25,8 @@ STATUS_INDEX = {
 }
 
 
-@api.on("GET", "/nodes/{node}/qemu", proxied=True, params=[flag("full")])
-@api.on("GET", "/nodes/{node}/lxc", proxied=True)
+@api.on("GET", "/nodes/{node}/qemu", proxied=True, protected=True, params=[flag("full")])
+@api.on("GET", "/nodes/{node}/lxc", proxied=True, protected=True)
 def guest_list(call: Call) -> object:
     """Guests of the node that the caller may see."""
     guests = [
@@ -117,8 +117,20 @@ def guest_status_index(call: Call) -> object:
     return [{"subdir": name} for name in STATUS_INDEX[call.kind]]
 
 
-@api.on("GET", "/nodes/{node}/qemu/{vmid}/status/current", needs=AUDIT_GUEST, proxied=True)
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/status/current", needs=AUDIT_GUEST, proxied=True)
+@api.on(
+    "GET",
+    "/nodes/{node}/qemu/{vmid}/status/current",
+    needs=AUDIT_GUEST,
+    proxied=True,
+    protected=True,
+)
+@api.on(
+    "GET",
+    "/nodes/{node}/lxc/{vmid}/status/current",
+    needs=AUDIT_GUEST,
+    proxied=True,
+    protected=True,
+)
 def guest_current(call: Call) -> object:
     """Status from the guest's own node, with its HA state."""
     guest = call.guest()

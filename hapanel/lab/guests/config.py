@@ -7,9 +7,9 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 
-from hapanel.lab.guests.formats import CT_NET, NET, split_list
+from hapanel.lab.guests.formats import CT_NET, NET
 from hapanel.lab.names import Kind
-from hapanel.lab.schema import Param, Type, Value
+from hapanel.lab.schema import Param, Type, Value, items_of
 from hapanel.lab.world import Guest
 
 Config = dict[str, object]
@@ -38,7 +38,7 @@ def stored(param: Param, value: Value) -> object:
     if param.type is Type.NUMBER:
         return f"{float(value):g}"
     if param.name == "tags":
-        return ";".join(sorted({tag.lower() for tag in split_list(str(value))}))
+        return ";".join(sorted({tag.lower() for tag in items_of(str(value))}))
     return str(value)
 
 

@@ -1,11 +1,24 @@
 """What a guest's configuration says of it."""
 
 import hashlib
+from dataclasses import dataclass
 
 from hapanel.lab.guests.sizes import MIB, boot_disk_bytes, root_disk_bytes
 from hapanel.lab.names import Kind
 
 DEFAULT_MEMORY_MIB = 512
+
+
+@dataclass
+class Snapshot:
+    """A section of a configuration file: what the guest was at `time` (epoch seconds)."""
+
+    name: str
+    time: int
+    config: dict[str, object]
+    description: str = ""
+    parent: str | None = None
+    has_memory: bool = False
 
 
 class Configured:

@@ -8,20 +8,12 @@ from collections.abc import Mapping
 
 from hapanel.lab.guests.properties import Format
 from hapanel.lab.guests.sizes import parse_size
-from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, maybe
+from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, items_of, maybe
 
-CONFIG_ID = re.compile(r"[A-Za-z][\w-]+")
 DNS_NAME = re.compile(
     r"([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
 )
-STORAGE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-+.]*")
-SEPARATORS = re.compile(r"[,;\s\0]+")
-
-
-def split_list(text: str) -> list[str]:
-    """Items of a `-list`: separated by comma, semicolon, NUL or blanks."""
-    return [item for item in SEPARATORS.split(text) if item]
 
 
 def dns_name(_name: str, text: str) -> str | None:
@@ -30,38 +22,10 @@ def dns_name(_name: str, text: str) -> str | None:
     return None if fits else "value does not look like a valid DNS name\n"
 
 
-def config_id(_name: str, text: str) -> str | None:
-    """Format `pve-configid`."""
-    return None if CONFIG_ID.fullmatch(text) else f"invalid configuration ID '{text}'\n"
-
-
-def config_ids(_name: str, text: str) -> str | None:
-    """Format `pve-configid-list`."""
-    return next((wrong for item in split_list(text) if (wrong := config_id("", item))), None)
-
-
-def storage_id(_name: str, text: str) -> str | None:
-    """Format `pve-storage-id`."""
-    return (
-        None if STORAGE_ID.fullmatch(text) else f"storage ID '{text}' contains illegal characters\n"
-    )
-
-
 def tag_list(_name: str, text: str) -> str | None:
     """Format `pve-tag-list`."""
-    wrong = next((tag for tag in split_list(text) if not TAG.fullmatch(tag)), None)
+    wrong = next((tag for tag in items_of(text) if not TAG.fullmatch(tag)), None)
     return None if wrong is None else "invalid characters in tag\n"
-
-
-def guest_id(_name: str, text: str) -> str | None:
-    """Format `pve-vmid`."""
-    fits = re.fullmatch(r"[1-9][0-9]{2,8}", text)
-    return None if fits else "value does not look like a valid VM ID\n"
-
-
-def guest_ids(_name: str, text: str) -> str | None:
-    """Format `pve-vmid-list`."""
-    return next((wrong for item in split_list(text) if (wrong := guest_id("", item))), None)
 
 
 def disk_size(_name: str, text: str) -> str | None:

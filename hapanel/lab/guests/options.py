@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from hapanel.lab.formats import STORAGE_ID
 from hapanel.lab.guests import formats
 from hapanel.lab.guests.properties import Format
 from hapanel.lab.names import Kind
@@ -89,7 +90,7 @@ VM_OPTIONS: tuple[Param, ...] = (
     maybe("tpmstate0", check=formats.TPM_STATE.checker()),
     _integer("vcpus", 1),
     maybe("vmgenid", pattern=r"([a-fA-F0-9]{8}(-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}|[01])"),
-    maybe("vmstatestorage", check=formats.storage_id),
+    maybe("vmstatestorage", **STORAGE_ID),
     *(row for bus, count in BUSES.items() for row in _strings(bus, count, formats.DRIVE)),
     *_strings("net", 32, formats.NET),
     *_strings("unused", UNUSED, formats.UNUSED),

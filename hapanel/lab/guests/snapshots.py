@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from hapanel.lab.errors import TaskFailed
+from hapanel.lab.guests.configured import Snapshot
 from hapanel.lab.guests.flock import LockTimeout, config_lock
 from hapanel.lab.guests.sizes import is_disk
 from hapanel.lab.guests.volumes import can_snapshot
 from hapanel.lab.names import Kind
 from hapanel.lab.power import Action, check_lock, task_type, work_of
 from hapanel.lab.tasks import Task, Work
-from hapanel.lab.world import Guest, Snapshot, World
+from hapanel.lab.world import Guest, World
 
 SNAPSHOT_SECONDS = 1.0
 MEMORY_BYTES_PER_SECOND = 400e6
