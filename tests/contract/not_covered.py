@@ -10,8 +10,4 @@ BY_NAME: dict[str, str] = {
     "ok-extjs-formatter": "the formatter of Proxmox's own pages",
     "err-extjs-formatter": "the formatter of Proxmox's own pages",
 }
-BY_PATH: tuple[tuple[str, str], ...] = (
-    (r"/nodes/[^/]+/(qemu|lxc|startall|stopall)\b|/bulk-action/", "guests"),
-    (r"/tasks/UPID:[^:]+:\w+:\w+:\w+:(qm|vz|ha)\w+:", "guests"),
-    (r"", "not asked yet"),
-)
+BY_PATH: tuple[tuple[str, str], ...] = ((r"", "not asked yet"),)

@@ -5,6 +5,7 @@ It begins without guests, so that what the recorded requests create is what late
 
 from typing import Any
 
+from tests.contract.lab_process import eventually
 from tests.contract.sandbox import cluster, make_viewer
 from tests.contract.stage import Act, Shows, Situation, Stage
 
@@ -25,6 +26,7 @@ STORAGES = [
     },
 ]
 HELD = "after a stop and a quick start PVE's clean-up held the lock file for half a minute"
+IN_USE = "the sandbox could not read the disk of a running guest"
 ONE_MORE = "the sandbox's QEMU has one more line before these"
 
 
@@ -85,6 +87,11 @@ def _back_on_beta(stage: Stage) -> None:
 def _copy_slowly(stage: Stage) -> None:
     stage.settle()
     stage.lab.ctl("slow-link", "beta", "gamma", "20")
+
+
+def _until_it_copies(stage: Stage) -> None:
+    task = stage.do("GET", "/nodes/beta/tasks", source="active", typefilter="qmigrate")[0]
+    eventually(lambda: any("Formatting" in line for line in stage.lab.log_of(task["upid"])))
 
 
 def _row(rows: Any, key: str, value: object) -> Any:
@@ -154,16 +161,22 @@ SITUATION = Situation(
         Act("delete-vm-protection delete-vm-protected", before=_out_of_ha),
         Act("vm101-snapshot-delete qemu-clone-unknown node-startall", before=_unprotected),
         Act(
-            "migrate-offline-101-to-cancel task-running-log task-cancel task-cancel-status"
-            " task-cancel-log vm101-after-cancel-status vm101-after-cancel-start",
+            "migrate-offline-101-to-cancel task-running-log",
             before=_copy_slowly,
         ),
+        Act(
+            "task-cancel task-cancel-status task-cancel-log vm101-after-cancel-status"
+            " vm101-after-cancel-start",
+            before=_until_it_copies,
+        ),
         _settled("vm101-after-cancel-status2 migrate-online-101-with-local-disks"),
+        _settled("migrate-online-101-with-local-disks-log"),
         Act("qemu-resize", before=_back_on_beta),
         _settled("qemu-resize-bad"),
         _settled("bulk-action-shutdown"),
     ),
     differs={
+        "migrate-online-101-with-local-disks-log": IN_USE,
         "migrate-online-100-log-limit": ONE_MORE,
         "vm101-start-already-running-log": HELD,
         "vm101-shutdown-forcestop-log": HELD,

@@ -39,7 +39,7 @@ SITUATION = Situation(
         ),
         Act(
             "pmxcfs-stopped-cluster-status pmxcfs-stopped-login pmxcfs-stopped-resources"
-            " pmxcfs-stopped-seen-from-pve1 pmxcfs-stopped-version",
+            " pmxcfs-stopped-remote-get pmxcfs-stopped-seen-from-pve1 pmxcfs-stopped-version",
             before=_service("pve-cluster", after="pvedaemon"),
         ),
     ),
