@@ -174,6 +174,23 @@ def test_disks_come_go_and_grow(admin: Admin) -> None:
     assert "unused0" not in admin.get(config)
 
 
+def test_a_disk_moves_to_another_storage_while_its_vm_runs(admin: Admin) -> None:
+    admin.done("POST", "/nodes/gamma/qemu", vmid=116, memory=32, scsi0="thin:1")
+    guest = "/nodes/gamma/qemu/116"
+    admin.done("POST", f"{guest}/status/start")
+    move = {"disk": "scsi0", "storage": "local", "format": "qcow2"}
+    log = admin.done("POST", f"{guest}/move_disk", **move)
+    assert log[0] == "create full clone of drive scsi0 (thin:vm-116-disk-0)"
+    assert log[-2:] == ["mirror-scsi0: mirror-job finished", "TASK OK"]
+    config = admin.get(f"{guest}/config")
+    assert config["scsi0"] == "local:116/vm-116-disk-0.qcow2,size=1G"
+    assert config["unused0"] == "thin:vm-116-disk-0"
+    same = admin.refused("POST", f"{guest}/move_disk", **move)
+    assert same == "you can't move to the same storage with same format"
+    gone = admin.refused("POST", f"{guest}/move_disk", disk="scsi1", storage="local")
+    assert gone == "disk 'scsi1' does not exist"
+
+
 def test_a_stop_waits_for_a_shutdown_or_ends_it(admin: Admin) -> None:
     admin.done("POST", "/nodes/gamma/qemu", vmid=110, memory=32)
     status = "/nodes/gamma/qemu/110/status"
@@ -291,7 +308,7 @@ def test_all_guests_of_a_node_stop_start_and_move(admin: Admin) -> None:
 
 def test_what_the_lab_does_not_do_is_not_implemented(admin: Admin) -> None:
     for method, path in (
-        ("POST", "/nodes/alpha/qemu/100/move_disk"),
+        ("POST", "/nodes/alpha/qemu/100/dbus-vmstate"),
         ("PUT", "/nodes/alpha/qemu/100/sendkey"),
         ("POST", "/nodes/alpha/qemu/100/monitor"),
         ("POST", "/nodes/alpha/qemu/100/remote_migrate"),

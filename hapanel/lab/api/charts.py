@@ -76,10 +76,12 @@ def node_rrddata(call: Call) -> object:
     params=[Param("timeframe", enum=NODE_FRAMES[:-1]), CF],
 )
 def guest_rrddata(call: Call) -> object:
-    """Points of the guest's chart; counters come as rates. A new guest has none for a while."""
-    guest = call.guest()
-    if not guest.is_charted:
-        raise died(NO_CHART.format(vmid=guest.vmid))
+    """Points of the guest's chart; counters come as rates. PVE only looks for
+    the file, which a new guest does not have for a while, and an unknown one never.
+    """
+    guest = call.world.guests.get(call.number("vmid"))
+    if guest is None or not guest.is_charted:
+        raise died(NO_CHART.format(vmid=call.number("vmid")))
 
     def point(at: float) -> Row:
         report = call.world.measure_guest(guest, at)

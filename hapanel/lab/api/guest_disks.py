@@ -49,6 +49,7 @@ def vm_resize(call: Call) -> object:
                 if not skip:
                     check_lock(guest)
                 size = _new_size(call, guest)
+                call.need_writable_in_task(guest)
                 await call.world.clock.pass_time(RESIZE_SECONDS)
                 grow(guest, call.text("disk"), size)
         except (ValueError, LockTimeout) as fault:

@@ -167,9 +167,9 @@ def _destroy(call: Call, guest: Guest, check: Callable[[], None]) -> str:
     def check_again() -> None:
         try:
             check()
-            call.need_writable(guest)
         except ApiError as refusal:
             raise TaskFailed(refusal.message) from refusal
+        call.need_writable_in_task(guest)
 
     def purge(task: Task) -> None:
         if not purged:

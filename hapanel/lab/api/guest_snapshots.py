@@ -1,9 +1,9 @@
 """/nodes/{node}/qemu|lxc/{vmid}/snapshot: taken, listed, described, deleted, gone back to."""
 
-from collections.abc import Callable
+from functools import partial
 
 from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api
-from hapanel.lab.errors import ApiError, TaskFailed, died
+from hapanel.lab.errors import died
 from hapanel.lab.formats import CONFIG_ID
 from hapanel.lab.guests.configured import Snapshot
 from hapanel.lab.guests.snapshots import deletion, rollback, taking
@@ -72,18 +72,8 @@ def snapshot_take(call: Call) -> object:
     guest = call.guest()
     description = call.text("description")
     snapshot = Snapshot(name, 0, {}, description, has_memory=call.flag("vmstate"))
-    work = taking(call.world, guest, snapshot, _writable(call, guest))
+    work = taking(call.world, guest, snapshot, partial(call.need_writable_in_task, guest))
     return call.fork(f"{guest.kind.prefix}snapshot", guest.vmid, work)
-
-
-def _writable(call: Call, guest: Guest) -> Callable[[], None]:
-    def check() -> None:
-        try:
-            call.need_writable(guest)
-        except ApiError as refusal:
-            raise TaskFailed(refusal.message) from refusal
-
-    return check
 
 
 @api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}")
@@ -110,7 +100,9 @@ def snapshot_index(_call: Call) -> object:
 def snapshot_delete(call: Call) -> object:
     """qmdelsnapshot or vzdelsnapshot."""
     guest = call.guest()
-    work = deletion(call.world, guest, call.text("snapname"), _writable(call, guest))
+    work = deletion(
+        call.world, guest, call.text("snapname"), partial(call.need_writable_in_task, guest)
+    )
     return call.fork(f"{guest.kind.prefix}delsnapshot", guest.vmid, work)
 
 
@@ -131,7 +123,7 @@ def snapshot_delete(call: Call) -> object:
 def snapshot_rollback(call: Call) -> object:
     """qmrollback or vzrollback."""
     guest = call.guest()
-    start, writable = call.flag("start"), _writable(call, guest)
+    start, writable = call.flag("start"), partial(call.need_writable_in_task, guest)
     if start:
         call.need(f"/vms/{guest.vmid}", "VM.PowerMgmt")
     work = rollback(call.world, guest, call.text("snapname"), writable, start=start)

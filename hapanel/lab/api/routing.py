@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hapanel.lab.auth.accounts import Accounts, Principal, Privileges
-from hapanel.lab.errors import ApiError, died, forbidden
+from hapanel.lab.errors import ApiError, TaskFailed, died, forbidden
 from hapanel.lab.formats import NODE_NAME
 from hapanel.lab.names import Kind
 from hapanel.lab.schema import Param, Type, Value, text
@@ -130,6 +130,13 @@ class Call:
             raise died(
                 f"unable to open file '/etc/pve/{file}.tmp.{WORKER_PID}' - Permission denied"
             )
+
+    def need_writable_in_task(self, guest: "Guest") -> None:
+        """The same where a task finds out."""
+        try:
+            self.need_writable(guest)
+        except ApiError as refusal:
+            raise TaskFailed(refusal.message) from refusal
 
     def _privileges(self, path: str) -> Privileges:
         """Judged once for all paths that inherit from the same place: lists ask thousands."""

@@ -51,8 +51,8 @@ def is_disk(key: str, value: object) -> bool:
 def boot_disk_bytes(config: Mapping[str, object]) -> int:
     """Size of the first disk in the boot order, as `maxdisk` shows it."""
     order = str(config.get("boot", "")).removeprefix("order=").split(";")
-    for key in (*order, *config):
-        if key in config and not key.startswith("unused") and is_disk(key, config[key]):
+    for key in order if "boot" in config else [str(config.get("bootdisk"))]:
+        if key in config and is_disk(key, config[key]):
             return size_of_disk(str(config[key]))
     return 0
 

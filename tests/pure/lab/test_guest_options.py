@@ -74,7 +74,8 @@ def test_sizes_are_written_in_the_largest_whole_unit() -> None:
 def test_the_boot_order_says_which_disk_counts() -> None:
     config = {"scsi0": "a:x,size=8G", "virtio0": "a:y,size=2G", "boot": "order=ide2;virtio0"}
     assert boot_disk_bytes({**config, "ide2": "a:iso/x,media=cdrom,size=1G"}) == 2 * GIB
-    assert boot_disk_bytes({"unused0": "a:x,size=8G"}) == 0
+    assert boot_disk_bytes({"scsi0": "a:x,size=8G"}) == 0
+    assert boot_disk_bytes({"scsi0": "a:x,size=8G", "bootdisk": "scsi0"}) == 8 * GIB
     assert root_disk_bytes({"rootfs": "a:x,size=0T"}) == 4 * GIB
 
 
