@@ -14,11 +14,6 @@ STORAGE_ID: dict[str, Any] = {
     "pattern": r"[A-Za-z][A-Za-z0-9\-_.]*[A-Za-z0-9]",
     "invalid": "storage ID '{value}' contains illegal characters",
 }
-GUEST_IDS: dict[str, Any] = {
-    "pattern": r"[1-9][0-9]{2,8}",
-    "invalid": "value does not look like a valid VM ID",
-    "many": True,
-}
 USER_ID: dict[str, Any] = {
     "max_length": 64,
     "pattern": r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+",

@@ -24,6 +24,7 @@ class Type(StrEnum):
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def verify(given: Mapping[str, str], schema: Sequence[Param]) -> dict[str, Value
 
 def _typed(raw: str, type_: Type) -> Value:
     match type_:
-        case Type.STRING:
+        case Type.STRING | Type.ARRAY:
             return raw
         case Type.INTEGER:
             return int(raw)
@@ -110,6 +111,7 @@ def fault_of(raw: str, param: Param) -> str | None:
 def _type_fault(raw: str, param: Param) -> str | None:
     fits = {
         Type.STRING: True,
+        Type.ARRAY: True,
         Type.INTEGER: bool(INTEGER.fullmatch(raw)),
         Type.NUMBER: bool(NUMBER.fullmatch(raw)),
         Type.BOOLEAN: raw.lower() in TRUE_WORDS | FALSE_WORDS,

@@ -248,7 +248,7 @@ class World:
     def remove_guest(self, guest: Guest) -> None:
         """Its configuration is gone, and what people may do to it."""
         self.guests.pop(guest.vmid, None)
-        self.accounts.forget_path(f"/vms/{guest.vmid}")
+        self.accounts.forget_guest(guest.vmid)
         self.changed()
 
     def stop_guest(self, guest: Guest) -> None:

@@ -120,6 +120,16 @@ def test_what_cannot_be_created_leaves_nothing(admin: Admin) -> None:
     assert listed(admin, 140) is None
 
 
+def test_a_guest_made_in_a_pool_is_a_member_until_it_is_gone(admin: Admin) -> None:
+    admin.do("POST", "/pools", poolid="lab")
+    assert admin.ask("POST", "/nodes/alpha/qemu", vmid=141, pool="no").status == 403
+    admin.done("POST", "/nodes/alpha/qemu", vmid=141, memory=32, pool="lab")
+    assert [row["vmid"] for row in admin.get("/pools/lab")["members"]] == [141]
+    admin.done("DELETE", "/nodes/alpha/qemu/141")
+    assert admin.get("/pools/lab")["members"] == []
+    assert admin.ask("POST", "/nodes/alpha/qemu", vmid=142, archive="local:backup/x").status == 501
+
+
 def test_a_restricted_token_is_refused_before_anything_is_looked_at(
     lab: LabProcess, admin: Admin
 ) -> None:

@@ -12,7 +12,7 @@ from hapanel.lab.api.guest_migration import (
 from hapanel.lab.api.guest_power import power_of, state_storage
 from hapanel.lab.api.routing import Call, api
 from hapanel.lab.errors import ApiError, TaskFailed, died
-from hapanel.lab.formats import GUEST_IDS
+from hapanel.lab.formats import VMID_LIST
 from hapanel.lab.guests.bulk import Child, ended, in_order, startup_of, worked_off
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.names import Kind
@@ -21,7 +21,7 @@ from hapanel.lab.schema import Type, flag, items_of, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
-VMS = maybe("vms", **GUEST_IDS)
+VMS = maybe("vms", **VMID_LIST)
 WORKERS = maybe("max-workers", Type.INTEGER, minimum=1, maximum=64)
 OLD_WORKERS = maybe("maxworkers", Type.INTEGER, minimum=1, maximum=64)
 START_DELAY = {Kind.QEMU: 3, Kind.LXC: 0}

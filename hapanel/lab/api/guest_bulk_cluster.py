@@ -7,7 +7,7 @@ from hapanel.lab.api.guest_migration import TARGET, move_container, move_vm
 from hapanel.lab.api.guest_power import power_of, state_storage
 from hapanel.lab.api.routing import Call, api
 from hapanel.lab.errors import ApiError, TaskFailed
-from hapanel.lab.formats import GUEST_IDS, STORAGE_ID
+from hapanel.lab.formats import STORAGE_ID, VMID_LIST
 from hapanel.lab.guests.bulk import Child, in_order, startup_of, worked_off
 from hapanel.lab.migration.journey import Order
 from hapanel.lab.names import Kind, RunState
@@ -16,7 +16,7 @@ from hapanel.lab.schema import Type, flag, maybe
 from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
-VMS = maybe("vms", **GUEST_IDS)
+VMS = maybe("vms", Type.ARRAY, **VMID_LIST)
 DOWN_SECONDS = 180
 START_WORKERS, MOVE_WORKERS = 4, 1
 _WORKERS = [

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api
+from hapanel.lab.api.routing import AUDIT_GUEST, Call, Needs, api, not_implemented
 from hapanel.lab.errors import TaskFailed, bad_parameters, died
-from hapanel.lab.formats import CONFIG_ID
+from hapanel.lab.formats import CONFIG_ID, STORAGE_ID
 from hapanel.lab.guests import config as configuration
 from hapanel.lab.guests.drives import Allocator, let_go, wish_of, wishes
 from hapanel.lab.guests.flock import LockTimeout, config_lock
@@ -120,7 +120,11 @@ async def vm_unlink(call: Call) -> None:
     "/nodes/{node}/qemu/{vmid}/config",
     needs=CHANGE_VM,
     proxied=True,
-    params=[*_VM_CHANGE_PARAMS, maybe("background_delay", Type.INTEGER, minimum=1, maximum=30)],
+    params=[
+        *_VM_CHANGE_PARAMS,
+        maybe("background_delay", Type.INTEGER, minimum=1, maximum=30),
+        maybe("import-working-storage", **STORAGE_ID),
+    ],
 )
 async def vm_config_post(call: Call) -> object:
     """The same in a task; with `background_delay` null when it is done by then."""
@@ -213,6 +217,8 @@ def check_disks(call: Call, options: Mapping[str, object]) -> None:
     if call.kind is Kind.LXC:
         content = ("rootdir", "container directories")
     for wish in wishes(options.items()):
+        if "import-from" in wish.values:
+            raise not_implemented(call.route.method, call.route.path.format_map(call.values))
         if wish.size is None or wish.storage is None:
             continue
         call.need(f"/storage/{wish.storage}", "Datastore.AllocateSpace")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from hapanel.lab.api.guest_config import check_disks, check_options, options_of
-from hapanel.lab.api.routing import VMID, Call, Needs, api
+from hapanel.lab.api.routing import VMID, Call, Needs, api, not_implemented
 from hapanel.lab.errors import ApiError, TaskFailed, bad_parameters, died
-from hapanel.lab.formats import STORAGE_ID
+from hapanel.lab.formats import POOL_ID, STORAGE_ID
 from hapanel.lab.guests.life import NewGuest, creation, destruction, reserve
 from hapanel.lab.guests.options import CT_OPTIONS, VM_OPTIONS
 from hapanel.lab.ha.model import Request, Resource
@@ -16,14 +16,29 @@ from hapanel.lab.tasks import Task
 from hapanel.lab.world import Guest
 
 ALLOCATE = Needs("/vms/{vmid}", ("VM.Allocate",))
-_STORAGE = maybe("storage", **STORAGE_ID)
+_COMMON = [
+    maybe("storage", **STORAGE_ID),
+    maybe("pool", **POOL_ID),
+    flag("start"),
+    flag("ha-managed"),
+]
 
 
 @api.on(
     "POST",
     "/nodes/{node}/qemu",
     proxied=True,
-    params=[VMID, _STORAGE, flag("start"), flag("ha-managed"), *VM_OPTIONS],
+    params=[
+        VMID,
+        *_COMMON,
+        maybe("archive", max_length=255),
+        maybe("bwlimit", Type.INTEGER, minimum=0),
+        maybe("force", Type.BOOLEAN, requires="archive"),
+        maybe("import-working-storage", **STORAGE_ID),
+        flag("live-restore"),
+        maybe("unique", Type.BOOLEAN, requires="archive"),
+        *VM_OPTIONS,
+    ],
 )
 def vm_create(call: Call) -> object:
     """qmcreate. Parameters come before rights here; restoring from a backup is not known."""
@@ -38,10 +53,10 @@ def vm_create(call: Call) -> object:
     params=[
         VMID,
         Param("ostemplate", max_length=255),
-        _STORAGE,
-        flag("start"),
-        flag("ha-managed"),
+        *_COMMON,
         flag("force"),
+        flag("restore"),
+        maybe("unique", Type.BOOLEAN, requires="restore"),
         flag("ignore-unpack-errors"),
         maybe("bwlimit", Type.NUMBER, minimum=0),
         maybe("password", min_length=5),
@@ -73,8 +88,15 @@ def _check_may_create(call: Call) -> None:
     place = f"/vms/{call.number('vmid')}"
     if call.flag("start"):
         call.need(place, "VM.PowerMgmt")
-    if not call.may(place, "VM.Allocate"):
+    pool = call.text("pool")
+    if pool and pool not in call.world.accounts.pools:
+        raise ApiError(403, f"Permission check failed (pool '{pool}' does not exist)")
+    if not call.may(place, "VM.Allocate") and not (
+        pool and call.may(f"/pool/{pool}", "VM.Allocate")
+    ):
         raise ApiError(403, "Permission check failed")
+    if call.has("archive") or call.flag("restore"):
+        raise not_implemented("POST", f"/nodes/{call.text('node')}/{call.kind}")
     options = options_of(call)
     check_disks(call, options)
     check_options(call, options)
@@ -93,10 +115,12 @@ def _create(call: Call, order: NewGuest) -> str:
 
 def _afterwards(call: Call, guest: Guest) -> Callable[[], None]:
     """HA and the first start follow the creation, as tasks of the same user."""
-    node = call.world.nodes[call.node]
+    node, pool = call.world.nodes[call.node], call.text("pool")
     start, managed, who = call.flag("start"), call.flag("ha-managed"), call.principal
 
     def then() -> None:
+        if pool in call.world.accounts.pools:
+            call.world.accounts.pools[pool].vms.add(guest.vmid)
         if managed:
             state = Request.STARTED if start else Request.STOPPED
             call.cluster.ha.state.resources[guest.sid] = Resource(guest.sid, state)

@@ -76,8 +76,8 @@ def snapshot_take(call: Call) -> object:
     return call.fork(f"{guest.kind.prefix}snapshot", guest.vmid, work)
 
 
-@api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}")
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}")
+@api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}", params=[NAME])
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}", params=[NAME])
 def snapshot_index(_call: Call) -> object:
     """What there is of a snapshot."""
     return [{"cmd": "rollback"}, {"cmd": "config"}]
@@ -88,14 +88,14 @@ def snapshot_index(_call: Call) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}",
     needs=SNAPSHOT,
     proxied=True,
-    params=[flag("force")],
+    params=[NAME, flag("force")],
 )
 @api.on(
     "DELETE",
     "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}",
     needs=SNAPSHOT,
     proxied=True,
-    params=[flag("force")],
+    params=[NAME, flag("force")],
 )
 def snapshot_delete(call: Call) -> object:
     """qmdelsnapshot or vzdelsnapshot."""
@@ -111,14 +111,14 @@ def snapshot_delete(call: Call) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback",
     needs=ROLLBACK,
     proxied=True,
-    params=[flag("start")],
+    params=[NAME, flag("start")],
 )
 @api.on(
     "POST",
     "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/rollback",
     needs=ROLLBACK,
     proxied=True,
-    params=[flag("start")],
+    params=[NAME, flag("start")],
 )
 def snapshot_rollback(call: Call) -> object:
     """qmrollback or vzrollback."""
@@ -130,8 +130,8 @@ def snapshot_rollback(call: Call) -> object:
     return call.fork(f"{guest.kind.prefix}rollback", guest.vmid, work)
 
 
-@api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config", proxied=True)
-@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/config", proxied=True)
+@api.on("GET", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config", proxied=True, params=[NAME])
+@api.on("GET", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/config", proxied=True, params=[NAME])
 def snapshot_config(call: Call) -> object:
     """The configuration of then; one of three privileges opens it."""
     vmid, name = call.number("vmid"), call.text("snapname")
@@ -149,14 +149,14 @@ def snapshot_config(call: Call) -> object:
     "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config",
     needs=SNAPSHOT,
     proxied=True,
-    params=[maybe("description")],
+    params=[NAME, maybe("description")],
 )
 @api.on(
     "PUT",
     "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/config",
     needs=SNAPSHOT,
     proxied=True,
-    params=[maybe("description")],
+    params=[NAME, maybe("description")],
 )
 def snapshot_describe(call: Call) -> None:
     """Changes the description."""

@@ -138,10 +138,12 @@ class Accounts:
         """Names of the groups a user is in."""
         return sorted(name for name, group in self.groups.items() if userid in group.members)
 
-    def forget_path(self, path: str) -> None:
-        """Removes every entry on exactly that path."""
-        for key in [key for key in self.acl if key[0] == path]:
+    def forget_guest(self, vmid: int) -> None:
+        """Removes every entry on exactly that guest, and takes it out of its pool."""
+        for key in [key for key in self.acl if key[0] == f"/vms/{vmid}"]:
             del self.acl[key]
+        for pool in self.pools.values():
+            pool.vms.discard(vmid)
 
     def is_active(self, principal: Principal, now: float) -> bool:
         """The user and the token exist, are enabled and not expired."""

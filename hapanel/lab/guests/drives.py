@@ -99,8 +99,7 @@ class Allocator:
         size = next((v.size for v in self._volumes(storage) if v.volid == wish.volid), None)
         if size is None:
             raise ValueError(f"volume '{wish.volid}' does not exist")
-        values = {key: text for key, text in wish.values.items() if key != "import-from"}
-        return format_for(wish.key).print({**values, "size": format_size(size)})
+        return format_for(wish.key).print({**wish.values, "size": format_size(size)})
 
     def _volumes(self, storage: Storage) -> Iterable[Volume]:
         return volumes_on(self.world, storage, self.guest.node)
