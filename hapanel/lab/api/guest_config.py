@@ -219,6 +219,8 @@ def check_disks(call: Call, options: Mapping[str, object]) -> None:
     for wish in wishes(options.items()):
         if "import-from" in wish.values:
             raise not_implemented(call.route.method, call.route.path.format_map(call.values))
+        if wish.volid.startswith("/") and not call.principal.is_root_itself:
+            raise died("Only root can pass arbitrary filesystem paths.")
         if wish.size is None or wish.storage is None:
             continue
         call.need(f"/storage/{wish.storage}", "Datastore.AllocateSpace")

@@ -86,6 +86,8 @@ class Allocator:
         """The configuration's entry; allocates when it asks for a new disk. Raises ValueError."""
         if wish.is_cd:
             return format_for(wish.key).print(wish.values)
+        if wish.volid.startswith("/"):
+            return self._path(wish)
         storage = self.world.storages.get(wish.storage or "")
         if storage is None:
             raise ValueError(f"storage '{wish.storage}' does not exist")
@@ -94,6 +96,12 @@ class Allocator:
         if wish.volid.endswith(":cloudinit"):
             return f"{storage.storage}:vm-{self.guest.vmid}-cloudinit,media=cdrom"
         return self._existing(wish, storage)
+
+    def _path(self, wish: Wish) -> str:
+        """A container may be given a directory of its node; devices for VMs there are none."""
+        if self.guest.kind is Kind.QEMU:
+            raise ValueError(f"volume {wish.volid} does not exist")
+        return format_for(wish.key).print(wish.values)
 
     def _existing(self, wish: Wish, storage: Storage) -> str:
         size = next((v.size for v in self._volumes(storage) if v.volid == wish.volid), None)

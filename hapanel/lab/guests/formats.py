@@ -13,6 +13,7 @@ from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, items_of, maybe
 DNS_NAME = re.compile(
     r"([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
 )
+VOLUME_ID = re.compile(r"[A-Za-z][\w.-]*[A-Za-z0-9]:\S+")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-+.]*")
 
 
@@ -26,6 +27,12 @@ def tag_list(_name: str, text: str) -> str | None:
     """Format `pve-tag-list`."""
     wrong = next((tag for tag in items_of(text) if not TAG.fullmatch(tag)), None)
     return None if wrong is None else "invalid characters in tag\n"
+
+
+def volume(_name: str, text: str) -> str | None:
+    """Formats `pve-volume-id` and `-or-qm-path`: on a storage, a path, or nothing in the drive."""
+    fits = text in ("none", "cdrom") or text.startswith("/") or VOLUME_ID.fullmatch(text)
+    return None if fits else f"unable to parse volume ID '{text}'\n"
 
 
 def disk_size(_name: str, text: str) -> str | None:
@@ -44,7 +51,7 @@ IMAGE_FORMATS = ("raw", "qcow", "qed", "qcow2", "vmdk", "cloop")
 
 DRIVE = Format(
     (
-        Param("file"),
+        Param("file", check=volume),
         maybe("aio", enum=("native", "threads", "io_uring")),
         flag("backup"),
         maybe("cache", enum=("none", "writethrough", "writeback", "unsafe", "directsync")),
@@ -76,10 +83,10 @@ DRIVE = Format(
     bare="file",
     aliases={"volume": ("file", None)},
 )
-UNUSED = Format((Param("file"),), bare="file", aliases={"volume": ("file", None)})
+UNUSED = Format((Param("file", check=volume),), bare="file", aliases={"volume": ("file", None)})
 EFI_DISK = Format(
     (
-        Param("file"),
+        Param("file", check=volume),
         maybe("efitype", enum=("2m", "4m")),
         maybe("format", enum=IMAGE_FORMATS),
         maybe("import-from"),
@@ -92,7 +99,7 @@ EFI_DISK = Format(
 )
 TPM_STATE = Format(
     (
-        Param("file"),
+        Param("file", check=volume),
         maybe("format", enum=("raw", "qcow2", "vmdk")),
         maybe("import-from"),
         maybe("size", check=disk_size),
@@ -141,7 +148,7 @@ def has_agent(config: Mapping[str, object]) -> bool:
 
 MOUNT = Format(
     (
-        Param("volume"),
+        Param("volume", check=volume),
         flag("acl"),
         flag("backup"),
         maybe("idmap"),

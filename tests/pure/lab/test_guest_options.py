@@ -41,6 +41,11 @@ IN_LIST = "in comma-separated list property:"
         ("scsi0", "a:1,size=1G,size=2G", f"duplicate key {IN_LIST} size\n"),
         ("scsi0", "cache=none", f"format error\nscsi0.file: {MISSING}\n"),
         ("net0", "bridge=vmbr0", f"format error\nnet0.model: {MISSING}\n"),
+        (
+            "scsi0",
+            "disk",
+            "format error\nscsi0.file: invalid format - unable to parse volume ID 'disk'\n",
+        ),
         ("name", "a_b", "value does not look like a valid DNS name\n"),
     ],
 )
