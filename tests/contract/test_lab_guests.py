@@ -268,7 +268,10 @@ def test_ha_holds_on_to_its_guests_until_they_are_purged(admin: Admin) -> None:
     assert "vm:114" in {row["sid"] for row in admin.get("/cluster/ha/resources")}
     held = admin.refused("DELETE", "/nodes/gamma/qemu/114")
     assert held == "unable to remove VM 114 - used in HA resources and purge parameter not set."
+    rule = {"type": "node-affinity", "rule": "here", "resources": "vm:114", "nodes": "gamma"}
+    admin.do("POST", "/cluster/ha/rules", **rule)
     log = admin.done("DELETE", "/nodes/gamma/qemu/114", purge=1)
+    assert admin.get("/cluster/ha/rules") == []
     assert "NOTE: removed VM 114 from HA resource configuration." in log
     assert "vm:114" not in {row["sid"] for row in admin.get("/cluster/ha/resources")}
 

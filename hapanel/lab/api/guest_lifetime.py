@@ -201,6 +201,7 @@ def _destroy(call: Call, guest: Guest, check: Callable[[], None]) -> str:
         title = f"{guest.kind.label} {guest.vmid}"
         task.print(f"purging {title} from related configurations..")
         if call.cluster.ha.state.resources.pop(guest.sid, None) is not None:
+            call.cluster.ha.state.rules.forget_resource(guest.sid)
             task.print(f"NOTE: removed {title} from HA resource configuration.")
 
     skip = call.flag("skiplock")
