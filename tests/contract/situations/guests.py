@@ -27,7 +27,6 @@ STORAGES = [
 ]
 HELD = "after a stop and a quick start PVE's clean-up held the lock file for half a minute"
 IN_USE = "the sandbox could not read the disk of a running guest"
-ONE_MORE = "the sandbox's QEMU has one more line before these"
 
 
 def _fourth_guest(stage: Stage) -> None:
@@ -177,7 +176,6 @@ SITUATION = Situation(
     ),
     differs={
         "migrate-online-101-with-local-disks-log": IN_USE,
-        "migrate-online-100-log-limit": ONE_MORE,
         "vm101-start-already-running-log": HELD,
         "vm101-shutdown-forcestop-log": HELD,
         "vm101-stop-when-stopped-log": HELD,
