@@ -1,10 +1,21 @@
 """A container is made of a template, looked at and started."""
 
+from tests.contract.lab_process import eventually
 from tests.contract.sandbox import cluster
 from tests.contract.situations.guests import STORAGES
 from tests.contract.stage import Act, Shows, Situation, Stage
 
 NO_START = "the sandbox's containers do not really start"
+
+
+def _until_measured(stage: Stage) -> None:
+    """Past the ten seconds in which the recorded chart was missing."""
+    stage.settle()
+    path = "/nodes/alpha/lxc/1200/rrddata"
+    eventually(
+        lambda: stage.lab.ask("GET", path, {"timeframe": "hour"}, headers=stage.root).status == 200
+    )
+
 
 SITUATION = Situation(
     name="containers",
@@ -18,7 +29,7 @@ SITUATION = Situation(
         Act(
             "lxc-200-get-rrddata-timeframe-hour lxc-create-200-log lxc-200-get-config"
             " lxc-200-get-interfaces lxc-start-200",
-            before=Stage.settle,
+            before=_until_measured,
         ),
         Act(
             "lxc-start-200-log lxc-200-started-status-current task-stop-unknown",
