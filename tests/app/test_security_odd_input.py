@@ -69,7 +69,8 @@ def test_a_nul_in_an_address_is_a_bad_request(as_ada: Client, address: str) -> N
 
 
 def test_a_nul_in_a_cookie_is_nobodys_session(client: Client, db: None) -> None:
-    client.cookies["sessionid"] = "\0aaaaaaaaaaaaaaaa"
-    assert client.get("/search/").status_code == 302
-    assert client.get("/api/v1/vms/").status_code == 401
-    assert permissions_of({"cookie": r'sessionid="\000aaaaaaaaaaaaaaaa"'}) is None
+    # As a header: newer Pythons let nobody put such a thing into a cookie jar.
+    cookie = r'sessionid="\000aaaaaaaaaaaaaaaa"'
+    assert client.get("/search/", headers={"Cookie": cookie}).status_code == 302
+    assert client.get("/api/v1/vms/", headers={"Cookie": cookie}).status_code == 401
+    assert permissions_of({"cookie": cookie}) is None
