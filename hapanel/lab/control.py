@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from hapanel.lab.faults import ApiFault, Misbehaviour
+from hapanel.lab.control_tokens import change_token
+from hapanel.lab.faults import api_fault
 from hapanel.lab.guests.sizes import MIB
 from hapanel.lab.lab import Lab
 from hapanel.lab.links import DEFAULT_MBIT, Link, Network
@@ -14,6 +15,7 @@ from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
 from hapanel.lab.services import PLAYED
 from hapanel.lab.state import picture
+from hapanel.lab.words import Refused, first, number, on_off, without_option
 from hapanel.lab.world import Guest, Node
 
 SERVER = "hapanel-lab"
@@ -21,10 +23,6 @@ JSON = "application/json"
 IDLE_SECONDS = 60.0
 
 Reply = dict[str, object]
-
-
-class Refused(Exception):
-    """An action that cannot be done; the text says why."""
 
 
 class Control:
@@ -92,10 +90,10 @@ class Control:
         return {"ok": True}
 
     def _slow_link(self, args: list[str]) -> Reply:
-        words, network = _without_option(args, "--network")
+        words, network = without_option(args, "--network")
         if len(words) != 3:
             raise Refused("slow-link NODE NODE MBIT [--network cluster|replication|all]")
-        mbit = _number(words[2], "MBIT")
+        mbit = number(words[2], "MBIT")
         if mbit <= 0:
             raise Refused("MBIT must be above 0; use cut to cut a link")
         for link in self._links([*words[:2], "--network", network or "replication"]):
@@ -106,14 +104,42 @@ class Control:
         if len(args) < 2:
             raise Refused("api NODE ok|slow MS|refuse|hang|drop-answer|error STATUS|garbage|...")
         node = self._node(args)
-        self._lab.set_fault(node.name, api_fault(args[1], args[2:]))
+        if args[1] == "certificate":
+            self._change_certificate(node, first(args[2:], "renewed or strange"))
+        else:
+            self._lab.set_fault(node.name, api_fault(args[1], args[2:]))
+        return {"ok": True}
+
+    def _change_certificate(self, node: Node, how: str) -> None:
+        if how not in ("renewed", "strange"):
+            raise Refused("api NODE certificate renewed|strange")
+        self._lab.change_certificate(node.name, by_a_stranger=how == "strange")
+
+    def _clock(self, args: list[str]) -> Reply:
+        """What the node tells of times is so many seconds ahead; 0 sets it right."""
+        node = self._node(args)
+        seconds = number(first(args[1:], "SECONDS"), "SECONDS", least=-1e9)
+        self._lab.disguise.skews.pop(node.name, None)
+        if seconds:
+            self._lab.disguise.skews[node.name] = seconds
+        return {"ok": True}
+
+    def _rename_node(self, args: list[str]) -> Reply:
+        """Every answer calls the node by another name; its own name takes that back."""
+        node = self._node(args)
+        name = first(args[1:], "the new name")
+        if not name.replace("-", "").isalnum():
+            raise Refused(f"{name!r} is no name for a node")
+        self._lab.disguise.names.pop(node.name, None)
+        if name != node.name:
+            self._lab.disguise.names[node.name] = name
         return {"ok": True}
 
     def _qdevice(self, args: list[str]) -> Reply:
         device = self._lab.membership.qdevice
         if device is None:
             raise Refused("this cluster has no QDevice")
-        device.is_connected = _on_off(args, 0)
+        device.is_connected = on_off(args, 0)
         return {"ok": True}
 
     def _service(self, args: list[str]) -> Reply:
@@ -132,7 +158,7 @@ class Control:
         node = self._node(args)
         change = (
             self._lab.ha.state.maintenance.add
-            if _on_off(args, 1)
+            if on_off(args, 1)
             else self._lab.ha.state.maintenance.discard
         )
         change(node.name)
@@ -140,21 +166,25 @@ class Control:
 
     def _guest(self, args: list[str]) -> Reply:
         if len(args) < 3:
-            raise Refused("guest VMID downtime MS|auto, dirty MIB, serve on|off, unlock now")
+            raise Refused(
+                "guest VMID downtime MS|auto, dirty MIB, serve on|off, unlock now, reuse NAME"
+            )
         guest, what, value = self._guest_of(args[0]), args[1], args[2]
         match what:
             case "downtime":
-                forced = None if value == "auto" else int(_number(value, "MS"))
+                forced = None if value == "auto" else int(number(value, "MS"))
                 guest.busy.forced_downtime_ms = forced
             case "dirty":
-                guest.busy.dirty_bytes = _number(value, "MIB") * MIB
+                guest.busy.dirty_bytes = number(value, "MIB") * MIB
             case "serve":
                 if guest.serves is None:
                     raise Refused(f"guest {guest.vmid} serves nothing")
-                guest.serves.is_enabled = _on_off(args, 2)
+                guest.serves.is_enabled = on_off(args, 2)
                 self._lab.world.changed()
             case "unlock":
                 guest.lock = None
+            case "reuse":
+                self._lab.world.reuse_number(guest, value)
             case _:
                 raise Refused(f"unknown change {what!r} of a guest")
         return {"ok": True}
@@ -166,38 +196,14 @@ class Control:
         return {"ok": True}
 
     def _token_action(self, args: list[str]) -> Reply:
-        """revoke ID; grant ID ROLE [PATH]; take ID ROLE [PATH]; privileges ID PRIV,PRIV..."""
-        if len(args) < 2 or "!" not in args[1]:
-            raise Refused("token revoke|grant|take|privileges USER@REALM!NAME ...")
-        accounts, ugid = self._lab.world.accounts, args[1]
-        user, _, name = ugid.partition("!")
-        if user not in accounts.users:
-            raise Refused(f"no user {user}")
-        path = args[3] if len(args) > 3 else "/"
-        match args[0], args[2:]:
-            case "revoke", _:
-                accounts.users[user].tokens.pop(name, None)
-            case "make", _:
-                return {"ok": True, "secret": accounts.add_token(user, name, privsep=True).secret}
-            case "grant", [role, *_]:
-                accounts.grant(path, ugid, role)
-            case "take", [role, *_]:
-                accounts.revoke(path, ugid, role)
-            case "privileges", [privileges, *_]:
-                self._only(ugid, privileges)
-            case _:
-                raise Refused("token revoke|make|grant|take|privileges USER@REALM!NAME ...")
-        return {"ok": True}
+        return {"ok": True, **change_token(self._lab.world, args)}
 
-    def _only(self, ugid: str, privileges: str) -> None:
-        """The token holds exactly these privileges on `/` from now on."""
-        accounts = self._lab.world.accounts
-        for entry in list(accounts.acl.values()):
-            if entry.ugid == ugid:
-                accounts.revoke(entry.path, entry.ugid, entry.role)
-        role = f"Lab-{ugid.partition('!')[2]}"
-        accounts.roles[role] = frozenset(filter(None, privileges.split(",")))
-        accounts.grant("/", ugid, role)
+    def _tickets(self, args: list[str]) -> Reply:
+        """`void`: no ticket that was given out is good any more."""
+        if args != ["void"]:
+            raise Refused("tickets void")
+        self._lab.cluster.tickets.forget()
+        return {"ok": True}
 
     def _node(self, args: list[str]) -> Node:
         name = args[0] if args else ""
@@ -212,7 +218,7 @@ class Control:
         return guest
 
     def _links(self, args: list[str]) -> list[Link]:
-        words, network = _without_option(args, "--network")
+        words, network = without_option(args, "--network")
         if len(words) != 2:
             raise Refused("needs two nodes")
         one, other = self._node(words[:1]), self._node(words[1:])
@@ -236,6 +242,9 @@ ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
     "guest": Control._guest,
     "fail-migration": Control._fail_migration,
     "token": Control._token_action,
+    "tickets": Control._tickets,
+    "clock": Control._clock,
+    "rename-node": Control._rename_node,
 }
 
 
@@ -246,67 +255,11 @@ class Order(msgspec.Struct):
     args: list[str] = []
 
 
-def api_fault(word: str, rest: list[str]) -> ApiFault:
-    """The fault that `api NODE <word> ...` means. Raises Refused."""
-    try:
-        kind = Misbehaviour(word)
-    except ValueError as unknown:
-        known = ", ".join(kind.value for kind in Misbehaviour)
-        raise Refused(f"unknown API fault {word!r}; there are: {known}") from unknown
-    fault = ApiFault(kind)
-    if "--once" in rest:
-        fault.shots = 1
-        rest = [item for item in rest if item != "--once"]
-    match kind:
-        case Misbehaviour.SLOW:
-            fault.milliseconds, rest = int(_number(_first(rest, "MS"), "MS")), rest[1:]
-        case Misbehaviour.ERROR:
-            fault.status, rest = int(_number(_first(rest, "STATUS"), "STATUS")), rest[1:]
-        case Misbehaviour.HUGE:
-            fault.megabytes, rest = int(_number(_first(rest, "MB"), "MB")), rest[1:]
-    if rest:
-        fault.method = rest[0].upper()
-        fault.path_part = rest[1] if len(rest) > 1 else None
-    return fault
-
-
-def _first(words: list[str], name: str) -> str:
-    if not words:
-        raise Refused(f"needs {name}")
-    return words[0]
-
-
-def _number(word: str, name: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e9:  # nan is none of these
-        raise Refused(f"{name} must be a number from 0 on, not {word!r}")
-    return number
-
-
-def _on_off(args: list[str], position: int) -> bool:
-    word = args[position] if len(args) > position else ""
-    if word not in ("on", "off"):
-        raise Refused("needs on or off")
-    return word == "on"
-
-
 def _network(word: str) -> Network:
     try:
         return Network(word)
     except ValueError as fault:
         raise Refused("--network is cluster, replication or all") from fault
-
-
-def _without_option(args: list[str], name: str) -> tuple[list[str], str | None]:
-    if name not in args:
-        return args, None
-    at = args.index(name)
-    if at + 1 >= len(args):
-        raise Refused(f"{name} needs a value")
-    return args[:at] + args[at + 2 :], args[at + 1]
 
 
 def _json(status: int, body: Reply) -> Response:

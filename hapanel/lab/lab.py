@@ -2,13 +2,15 @@
 
 import asyncio
 import secrets
+import ssl
 import tempfile
 from pathlib import Path
 
 from hapanel.lab.auth.accounts import ROOT
 from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
-from hapanel.lab.faults import ApiFault, Misbehaviour
+from hapanel.lab.disguise import Disguise
+from hapanel.lab.faults import HOLDING, ApiFault, Misbehaviour
 from hapanel.lab.guests_http import GuestService
 from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.hardware import Hardware
@@ -18,7 +20,7 @@ from hapanel.lab.net.pki import Authority
 from hapanel.lab.scenario import Scenario, build
 from hapanel.lab.server import NodeApi
 from hapanel.lab.services import PROXY
-from hapanel.lab.world import Power
+from hapanel.lab.world import Node, Power
 
 API_PORT = 8006
 OPERATE_ROLE = "HAPanelOperate"
@@ -47,6 +49,7 @@ class Lab:
         self.hardware.is_managed = self.ha.is_managed
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
+        self.disguise = Disguise()
         self.authority = Authority(scenario.cluster)
         self.ca_file = ""
         self._listeners: dict[str, Listener] = {}
@@ -70,13 +73,9 @@ class Lab:
             (guest.vmid for guest in self.scenario.guests if guest.ha), self.scenario.crm_master
         )
         for node in self.world.nodes.values():
-            leaf = self.authority.leaf(
-                node.name, node.ip, with_aki=not self.scenario.leaf_without_aki
-            )
-            node.fingerprint = leaf.fingerprint
-            node.certificates = {"pve-root-ca.pem": self.authority.pem, "pve-ssl.pem": leaf.pem}
-            serve = NodeApi(node.name, self.cluster, self.faults).serve
-            self._listeners[node.name] = Listener(node.ip, API_PORT, serve, tls=leaf.context)
+            serve = NodeApi(node.name, self.cluster, self.faults, self.disguise).serve
+            context = self._certify(node, self.authority)
+            self._listeners[node.name] = Listener(node.ip, API_PORT, serve, tls=context)
         for guest in self.world.guests.values():
             if guest.serves is not None:
                 self.services[guest.vmid] = GuestService(self.world, guest, guest.serves)
@@ -85,6 +84,20 @@ class Lab:
         self.hardware.run()
         self.ha.run()
         self._write_ca()
+
+    def _certify(self, node: Node, authority: Authority) -> ssl.SSLContext:
+        """A fresh certificate for the node, by that authority."""
+        leaf = authority.leaf(node.name, node.ip, with_aki=not self.scenario.leaf_without_aki)
+        node.fingerprint = leaf.fingerprint
+        node.certificates = {"pve-root-ca.pem": authority.pem, "pve-ssl.pem": leaf.pem}
+        return leaf.context
+
+    def change_certificate(self, name: str, *, by_a_stranger: bool) -> None:
+        """The node shows another certificate from now on: its CA's own, or one of nobody known."""
+        authority = Authority("nobody you know") if by_a_stranger else self.authority
+        listener = self._listeners[name]
+        listener.tls = self._certify(self.world.nodes[name], authority)
+        listener.drop_connections()
 
     def _write_ca(self) -> None:
         folder = tempfile.mkdtemp(prefix="hapanel-lab-")
@@ -109,7 +122,7 @@ class Lab:
         """Replaces the fault of a node's API; requests that hang are cut off by the next one."""
         was = self.faults[node].kind
         self.faults[node] = fault
-        if was is Misbehaviour.HANG:
+        if was in HOLDING:
             self._listeners[node].drop_connections()
         self.follow_hardware()
 

@@ -11,12 +11,14 @@ from hapanel.lab.api.routing import Call, Listing, Route, result_of
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.sign_in import who_asks
 from hapanel.lab.cluster import Cluster
+from hapanel.lab.disguise import Disguise
 from hapanel.lab.errors import ApiError, bad_parameters, died
 from hapanel.lab.faults import ApiFault, Misbehaviour
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
 from hapanel.lab.schema import verify
 from hapanel.lab.services import DAEMON, FILE_SYSTEM, PROXY
+from hapanel.lab.spoiling import reset, send, spoiled
 from hapanel.lab.world import Power
 
 JSON = "application/json;charset=UTF-8"
@@ -34,10 +36,13 @@ SHUFFLE_KEYS_BELOW = 500
 class NodeApi:
     """Serves the connections of one node. `faults` of every node matter, because of proxying."""
 
-    def __init__(self, node: str, cluster: Cluster, faults: Mapping[str, ApiFault]) -> None:
+    def __init__(
+        self, node: str, cluster: Cluster, faults: Mapping[str, ApiFault], disguise: Disguise
+    ) -> None:
         self._node = node
         self._cluster = cluster
         self._faults = faults
+        self._disguise = disguise
 
     async def serve(self, connection: Connection) -> None:
         """Answers request after request until either side has enough."""
@@ -54,11 +59,14 @@ class NodeApi:
                 return
             fault = self._fault_of(request)
             answer = await self._answer(request, fault)
+            if fault is not None and fault.kind is Misbehaviour.RESET:
+                reset(connection)
+                return
             if answer is None:
                 return
             last = request.wants_close or answer.status >= 400 or number == REQUESTS_PER_CONNECTION
-            connection.writer.write(answer.packed(request).wire(close=last, server=SERVER))
-            await connection.writer.drain()
+            raw = answer.packed(request).wire(close=last, server=SERVER)
+            await send(connection, raw, fault)
             if last:
                 return
 
@@ -72,11 +80,19 @@ class NodeApi:
             await asyncio.Event().wait()
         if fault is not None and fault.kind is Misbehaviour.SLOW:
             await asyncio.sleep(fault.milliseconds / 1000)
+        if fault is not None and fault.prevents_the_work:
+            return spoiled(Response(200, "OK"), fault)
         answer = await self.answer(request)
         return spoiled(answer, fault) if fault else answer
 
     async def answer(self, request: Request) -> Response:
-        """What this node says, without its faults."""
+        """What this node says, without its faults but in the cluster's disguise."""
+        if not self._disguise:
+            return await self._true_answer(request)
+        answer = await self._true_answer(self._disguise.read(request))
+        return self._disguise.told(answer, self._node, self._cluster.world.now())
+
+    async def _true_answer(self, request: Request) -> Response:
         try:
             return _ok(await self._handle(request), self._cluster)
         except ApiError as error:
@@ -200,24 +216,3 @@ def _refusal(error: ApiError) -> Response:
 
 def _bare(status: int, reason: str) -> Response:
     return Response(status, reason)
-
-
-def spoiled(answer: Response, fault: ApiFault) -> Response | None:
-    """The answer as it leaves a node with that fault; None when it never leaves."""
-    match fault.kind:
-        case Misbehaviour.DROP_ANSWER:
-            return None
-        case Misbehaviour.ERROR:
-            return _bare(fault.status, "lab fault")
-        case Misbehaviour.GARBAGE:
-            return Response(200, "OK", bytes(range(256)) * 4, JSON)
-        case Misbehaviour.HTML:
-            page = b"<html><head><title>502 Bad Gateway</title></head><body>proxy</body></html>"
-            return Response(200, "OK", page, "text/html")
-        case Misbehaviour.CUT_JSON:
-            return Response(200, "OK", answer.body[: max(1, len(answer.body) // 2)], JSON)
-        case Misbehaviour.HUGE:
-            padding = b'"' + b"x" * (fault.megabytes * 1024 * 1024) + b'"'
-            return Response(200, "OK", b'{"data":' + padding + b"}", JSON)
-        case _:
-            return answer

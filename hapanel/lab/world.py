@@ -6,6 +6,8 @@ Nothing here knows of HTTP or of PVE's answer forms (hapanel.lab.api does), nor 
 
 import hashlib
 import random
+import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +23,8 @@ from hapanel.lab.names import Kind, RunState
 from hapanel.lab.node_files import NodeFiles
 from hapanel.lab.services import FILE_SYSTEM, Services
 from hapanel.lab.tasks import TaskBook
+
+_OWN_MAC = re.compile(r"(?<=BC:24:11:)[0-9A-Fa-f:]{8}")
 
 
 class Power(StrEnum):
@@ -257,6 +261,21 @@ class World:
         guest.runs_on = None
         guest.pid = 0
         self.changed()
+
+    def reuse_number(self, guest: Guest, name: str) -> None:
+        """The guest was removed and a new one made under its number: another name, other cards,
+        another identity, started a moment ago if it runs."""
+        guest.name = name
+        guest.config["name" if guest.kind is Kind.QEMU else "hostname"] = name
+        number = f"{self.random.getrandbits(24):06X}"
+        card = ":".join(number[at : at + 2] for at in range(0, 6, 2))
+        for key, value in list(guest.config.items()):
+            if key.startswith("net"):
+                guest.config[key] = _OWN_MAC.sub(card, str(value))
+            elif key == "smbios1":
+                guest.config[key] = f"uuid={uuid.UUID(int=self.random.getrandbits(128), version=4)}"
+        if guest.is_running:
+            self.start_guest(guest, guest.runs_on or guest.node)
 
     def wave(self, what: str, base: float, swing: float = 0.4) -> Wave:
         """A wandering value that belongs to this world."""

@@ -15,6 +15,10 @@ class Tickets:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
+    def forget(self) -> None:
+        """No ticket that was issued so far holds any more, as after `pvecm updatecerts --force`."""
+        self._key = secrets.token_bytes(32)
+
     def issue(self, user: str, now: float) -> tuple[str, str]:
         """A ticket and a CSRF token for that user."""
         stamp = f"{int(now):08X}"

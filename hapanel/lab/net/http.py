@@ -97,14 +97,15 @@ class Response:
             f"HTTP/1.1 {self.status} {self.reason}",
             "Cache-Control: max-age=0",
             f"Connection: {'close' if close else 'Keep-Alive'}",
-            f"Date: {now}",
+            f"Date: {self.headers.get('Date', now)}",
             "Pragma: no-cache",
             f"Server: {server}",
             f"Expires: {now}",
         ]
         if self.content_type is not None:
             lines += [f"Content-Length: {len(self.body)}", f"Content-Type: {self.content_type}"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        more = {name: value for name, value in self.headers.items() if name != "Date"}
+        lines += [f"{name}: {value}" for name, value in more.items()]
         head = "\r\n".join(line.replace("\n", " ") for line in lines)
         return head.encode("utf-8", "replace") + b"\r\n\r\n" + self.body
 

@@ -58,7 +58,7 @@ class Listener:
         self.host, self.port = host, port
         self.door = Door.CLOSED
         self._serve = serve
-        self._tls = tls
+        self.tls = tls
         self._socket: socket.socket | None = None
         self._acceptor: asyncio.Task[None] | None = None
         self._connections: set[Connection] = set()
@@ -122,7 +122,7 @@ class Listener:
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport, _ = await loop.connect_accepted_socket(
-                lambda: protocol, accepted, ssl=self._tls
+                lambda: protocol, accepted, ssl=self.tls
             )
         except (OSError, ssl.SSLError):
             accepted.close()
