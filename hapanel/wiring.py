@@ -36,6 +36,7 @@ def endpoint_of(cluster: Cluster) -> Endpoint:
         credentials=Credentials(token_id=cluster.token_id, token_secret=secret),
         ca_pem=cluster.ca_pem or None,
         fingerprints=dict(cluster.fingerprints),
+        cluster_name=cluster.pve_name or None,
     )
 
 
@@ -96,6 +97,7 @@ def _settings(cluster: Cluster) -> tuple[str, ...]:
         repr(sorted(cluster.fingerprints.items())),
         cluster.token_id,
         cluster.encrypted_secret,
+        cluster.pve_name,
     )
 
 

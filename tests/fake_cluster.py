@@ -72,7 +72,8 @@ class FakeCluster:
         self.tasks_: list[FakeTask] = []
         self.quorate = True
         self.offline: set[str] = set()
-        self.calls = 0
+        self.calls = self.retries = self.connections = 0
+        self.clock_offset: float | None = 0.0
         self.answered_by = "https://127.0.42.20:8006"
         # What goes wrong: called with the method's name before and after each call.
         self.before: Callable[[str], None] = lambda name: None
@@ -320,8 +321,11 @@ class FakeCluster:
     def addresses(self) -> tuple[AddressHealth, ...]:
         return ()
 
-    def through(self, address: str) -> ClusterGateway:
-        return self
+    def prefer(self, address: str | None) -> None:
+        """There is one address only."""
+
+    def view_from(self, address: str) -> tuple[Membership, HaStatus]:
+        return self.membership(), self.ha_status()
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -64,6 +64,9 @@ def _node(
     )
 
 
+_TOLD = frozenset(("online", "offline"))
+
+
 def _first(new: int | None, old: int | None) -> int | None:
     return old if new is None else new
 
@@ -72,11 +75,10 @@ def _node_status(row: NodeState | None, member: NodeState | None, lrm: LrmState 
     """The panel's word for a node. The row of /cluster/resources is the freshest about membership;
     its `unknown` means a member without measurements, and then /cluster/status decides."""
     ha_word = row.hastate if row else None
-    online = row.online if row and row.status in {"online", "offline"} else None
-    if online is None:
-        online = member.online if member else None
-    if online is None:
+    told = next((each for each in (row, member) if each and each.status in _TOLD), None)
+    if told is None:
         return UNKNOWN
+    online = told.online
     if ha_word == "fence":
         return "fence"
     if not online:

@@ -293,12 +293,32 @@ class ClusterGateway(Protocol):
         """How many requests were sent upstream so far (for the benchmark and the settings page)."""
         ...
 
+    @property
+    def retries(self) -> int:
+        """How many of them were sent again, to the same address or to the next."""
+        ...
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        ...
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the clock of the node that answered last is ahead of ours, good to one
+        second; None when it told no time."""
+        ...
+
     def addresses(self) -> tuple[AddressHealth, ...]:
         """How each address fared lately, in the order of preference."""
         ...
 
-    def through(self, address: str) -> ClusterGateway:
-        """The same cluster seen through one address alone, for a second opinion."""
+    def prefer(self, address: str | None) -> None:
+        """Ask this address before the others from now on; None: in the recorded order again."""
+        ...
+
+    def view_from(self, address: str) -> tuple[Membership, HaStatus]:
+        """The members and the HA manager's status as this address alone tells them: two calls."""
         ...
 
     def version(self) -> str: ...
@@ -373,13 +393,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """Where and how a cluster is reached: addresses in order of preference, and what to trust.
 
     Exactly one trust is used: `ca_pem`, or `fingerprints` (SHA-256 of the leaf, per address or
-    under "*"). Without either nothing is sent.
+    under "*"). Without either nothing is sent. cluster_name: what the cluster is called in Proxmox;
+    with it nothing is believed of an address that turns out to lead to another cluster.
     """
 
     addresses: Sequence[str]
     credentials: Credentials
     ca_pem: str | None = None
     fingerprints: Mapping[str, str] = {}
+    cluster_name: str | None = None
 
 
 class SeenCertificate(Struct, frozen=True, kw_only=True):

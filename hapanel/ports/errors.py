@@ -45,6 +45,12 @@ class CertificateMismatch(Unreachable):
     kind = "certificate"
 
 
+class OtherCluster(Unreachable):
+    """Somebody answered, with a good certificate even, but it is another cluster's node."""
+
+    kind = "other_cluster"
+
+
 class SignInRefused(ClusterError):
     """401: the token or ticket is unknown, expired, revoked or disabled."""
 

@@ -88,7 +88,13 @@ class ClusterDouble:
     def membership(self) -> Membership:
         self._note("membership")
         nodes = tuple(
-            NodeState(name=name, online=is_online, node_id=n, ip=f"127.0.42.{19 + n}")
+            NodeState(
+                name=name,
+                online=is_online,
+                status="online" if is_online else "offline",
+                node_id=n,
+                ip=f"127.0.42.{19 + n}",
+            )
             for n, (name, is_online) in enumerate(self.online.items(), start=1)
         )
         return Membership(

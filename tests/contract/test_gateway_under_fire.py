@@ -659,18 +659,6 @@ def test_a_gateway_that_is_closed_under_way_opens_again(authority: Authority) ->
         assert gateway.version() == "9.2.11"
 
 
-# A second opinion
-
-
-def test_one_address_can_be_asked_on_its_own(authority: Authority) -> None:
-    with asking(authority, healthy, always(ok({"version": "8.4.1"}))) as (gateway, [_, second]):
-        other = gateway.through(second.url)
-        assert (gateway.version(), other.version()) == ("9.2.11", "8.4.1")
-        other.close()
-        with pytest.raises(ValueError, match="no address of this cluster"):
-            gateway.through("https://192.0.2.1:8006")
-
-
 def test_a_node_is_asked_about_itself_once_its_address_is_known(authority: Authority) -> None:
     def slave(_tls: ssl.SSLSocket, request: Request) -> bytes:
         rows = [

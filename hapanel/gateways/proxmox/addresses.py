@@ -49,6 +49,7 @@ class AddressBook:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[float, float], float] = random.uniform
     _entries: dict[str, Address] = field(init=False)
+    _preferred: str | None = None
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -58,7 +59,8 @@ class AddressBook:
         """The addresses to ask in turn; that of the node which the call is about comes first."""
         with self._lock:
             now = self.clock()
-            entries = sorted(self._entries.values(), key=lambda e: e.node != about or not about)
+            entries = sorted(self._entries.values(), key=lambda e: e.url != self._preferred)
+            entries.sort(key=lambda e: e.node != about or not about)
             ready = [e for e in entries if e.retry_at <= now]
             someone_answers = any(not e.failures for e in ready)
             if not someone_answers:
@@ -72,6 +74,16 @@ class AddressBook:
                 )
                 for e in ready
             )
+
+    def attempts_at_all(self) -> tuple[Attempt, ...]:
+        """Every address, whatever is known of it: for whoever wants this very one."""
+        with self._lock:
+            return tuple(Attempt(url, is_trial=False, is_direct=False) for url in self._entries)
+
+    def prefer(self, url: str | None) -> None:
+        """Ask this address first, until another one or none is preferred."""
+        with self._lock:
+            self._preferred = url if url in self._entries else None
 
     def answered(self, url: str) -> None:
         """The address gave a good answer."""

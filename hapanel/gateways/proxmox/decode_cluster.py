@@ -126,7 +126,7 @@ class _Member(Wire, frozen=True, kw_only=True):
     name: str = ""
     quorate: bool | None = None
     version: int | None = None
-    online: bool = False
+    online: bool | None = None
     local: bool = False
     nodeid: int | None = None
     ip: str | None = None
@@ -148,11 +148,14 @@ def membership(body: bytes) -> Membership:
     )
 
 
+_ONLINE = {True: "online", False: "offline", None: "unknown"}
+
+
 def _member(row: _Member) -> NodeState:
     return NodeState(
         name=row.name,
-        online=row.online,
-        status="online" if row.online else "offline",
+        online=bool(row.online),
+        status=_ONLINE[row.online],
         node_id=row.nodeid,
         ip=row.ip,
     )

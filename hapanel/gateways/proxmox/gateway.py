@@ -15,6 +15,7 @@ from hapanel.gateways.proxmox import decode_ha as ha
 from hapanel.gateways.proxmox import decode_tasks as tasks
 from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.switchboard import Switchboard
+from hapanel.gateways.proxmox.trust import base_url
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.cluster import (
     AddressHealth,
@@ -53,10 +54,7 @@ class ProxmoxGateway:
         timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._endpoint = endpoint
-        self._timeouts = timeouts or Timeouts()
-        self._clock = clock
-        self._board = Switchboard(endpoint, self._timeouts, clock)
+        self._board = Switchboard(endpoint, timeouts or Timeouts(), clock)
 
     @property
     def answered_by(self) -> str | None:
@@ -66,18 +64,41 @@ class ProxmoxGateway:
     @property
     def calls(self) -> int:
         """How many requests were sent upstream so far, sign-ins included."""
-        return self._board.calls
+        return self._board.traffic.calls
+
+    @property
+    def retries(self) -> int:
+        """How many of them were sent again, to the same address or to the next."""
+        return self._board.traffic.retries
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return self._board.traffic.connections
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the clock of the node that answered last is ahead of ours, good to one
+        second; None before its first answer."""
+        return self._board.clock_offset
+
+    def prefer(self, address: str | None) -> None:
+        """Ask this address before the others from now on; None: in the recorded order again."""
+        self._board.prefer(address)
+
+    def view_from(self, address: str) -> tuple[Membership, HaStatus]:
+        """The members and the HA manager's status as this address alone tells them: two calls.
+
+        Raises ValueError when it is none of the endpoint's, and a ClusterError.
+        """
+        members = self._board.look_from(address, "cluster/status", cluster.membership)
+        if members.local_node is not None:
+            self._board.belongs_to(base_url(address), members.local_node)
+        return members, self._board.look_from(address, "cluster/ha/status/current", ha.ha_status)
 
     def addresses(self) -> tuple[AddressHealth, ...]:
         """How each address fared lately, in the order of preference."""
         return self._board.health()
-
-    def through(self, address: str) -> ProxmoxGateway:
-        """The same cluster seen through one address alone, for a second opinion.
-
-        Raises ValueError when it is none of the endpoint's. The caller closes it.
-        """
-        return ProxmoxGateway(self._board.only(address), timeouts=self._timeouts, clock=self._clock)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import requests
@@ -23,6 +24,7 @@ from hapanel.gateways.proxmox.faults import (
     plain_words,
 )
 from hapanel.gateways.proxmox.patience import Timeouts
+from hapanel.gateways.proxmox.traffic import Traffic
 from hapanel.gateways.proxmox.transport import (
     MAX_BODY,
     Answer,
@@ -62,8 +64,10 @@ class _Bytes:
 class Line:
     """The way to one address.
 
-    auth: proxmoxer's auth object that signs each request. on_call: called once per request sent.
-    All methods raise a ClusterError and return the body as bytes.
+    auth: proxmoxer's auth object that signs each request. traffic: where requests are counted.
+    opened: how many kept connections have stood so far; whoever answers on a new one may be
+    another than before. clock_offset: seconds by which the node's clock is ahead of ours, None
+    until it answered. All methods raise a ClusterError and return the body as bytes.
     """
 
     def __init__(
@@ -72,26 +76,29 @@ class Line:
         trust: Trust,
         auth: ProxmoxHTTPAuthBase,
         timeouts: Timeouts,
-        on_call: Callable[[], None],
+        traffic: Traffic,
     ) -> None:
         self.url = url
         self._trust = trust
         self._auth = auth
         self._timeouts = timeouts
-        self._on_call = on_call
-        self._kept = self._new_session(auth, misses=1)
+        self._traffic = traffic
+        self.opened = 0
+        self.clock_offset: float | None = None
+        self._kept = self._new_session(auth, misses=1, on_open=self._count_kept)
 
     def ask(self, path: str, params: Mapping[str, Any], *, seconds: float) -> bytes:
         """GET over a kept connection. Proxmox closes idle ones after 5 s, perhaps in this very
         moment; so a connection that ends before any answer is tried once more, afresh."""
         connect = min(self._timeouts.connect, seconds)
-        call = Call(self._kept, connect, seconds, {})
+        call = Call(self._kept, connect, seconds, {}, self._hear_date)
         started = time.monotonic()
         try:
             return self._send(call, "GET", path, params)
         except _Cut as cut:
             if time.monotonic() - started > min(AT_ONCE, seconds / 2):
                 raise cut.as_unreachable() from cut
+        self._traffic.again()
         try:
             return self._send(call, "GET", path, params)
         except _Cut as cut:
@@ -125,9 +132,10 @@ class Line:
         path: str,
         body: Mapping[str, Any],
     ) -> bytes:
-        session = self._new_session(auth, misses=2)
+        session = self._new_session(auth, misses=2, on_open=self._traffic.opened)
         try:
-            call = Call(session, self._timeouts.connect, seconds, {"Connection": "close"})
+            close = {"Connection": "close"}
+            call = Call(session, self._timeouts.connect, seconds, close, self._hear_date)
             return self._send(call, method, path, body)
         finally:
             session.close()
@@ -136,17 +144,31 @@ class Line:
         """Give the kept connections back."""
         self._kept.close()
 
-    def _new_session(self, auth: ProxmoxHTTPAuthBase, *, misses: int) -> Session:
-        return Session(Pool(self.url, self._trust, self._timeouts, misses), auth)
+    def _new_session(
+        self, auth: ProxmoxHTTPAuthBase, *, misses: int, on_open: Callable[[int], None]
+    ) -> Session:
+        return Session(Pool(self.url, self._trust, self._timeouts, misses, on_open), auth)
+
+    def _count_kept(self, count: int) -> None:
+        self._traffic.opened(count)
+        self.opened += max(0, count)
+
+    def _hear_date(self, date: str | None) -> None:
+        """Proxmox stamps each answer with its own time, in whole seconds."""
+        try:
+            told = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        self.clock_offset = told.timestamp() + 0.5 - time.time()
 
     def _send(self, call: Call, method: str, path: str, params: Mapping[str, Any]) -> bytes:
         writes = method != "GET"
         resource = ProxmoxResource(
             base_url=f"{self.url}/api2/json/{path}", session=call, serializer=_Bytes()
         )
-        self._on_call()
         try:
-            answer = getattr(resource, method.lower())(**params)
+            with self._traffic.call(self.url, writes=writes, seconds=call.seconds):
+                answer = getattr(resource, method.lower())(**params)
         except ResourceException as error:
             raise fault_of(
                 error.status_code, error.content, error.errors, address=self.url, writes=writes

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
-
 from hapanel.gateways.proxmox.addresses import AddressBook, Attempt
+from hapanel.gateways.proxmox.decode_cluster import membership
+from hapanel.gateways.proxmox.identity import Identity
 from hapanel.gateways.proxmox.line import Line
 from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.signin import TicketAuth, TokenAuth, auth_for
+from hapanel.gateways.proxmox.traffic import Traffic
 from hapanel.gateways.proxmox.trust import base_url, trust_for
 from hapanel.ports.cluster import AddressHealth, Endpoint
 from hapanel.ports.errors import (
@@ -25,6 +26,8 @@ from hapanel.ports.errors import (
     ClusterError,
     Garbage,
     NodeUnreachable,
+    OtherCluster,
+    PermissionMissing,
     ServerFault,
     SignInRefused,
     Unreachable,
@@ -34,7 +37,10 @@ T = TypeVar("T")
 
 # After a 401 the same proof is not shown again for this long, doubling. Proxmox delays each bad
 # sign-in by 3 s and logs it, and a watching fail2ban would lock the panel's machine out.
-FIRST_SILENCE, LONGEST_SILENCE = 4.0, 60.0
+FIRST_SILENCE, LONGEST_SILENCE = 4.0, 300.0
+
+MEMBERS = "cluster/status"
+_SOMEBODY_ELSE = (CertificateMismatch, OtherCluster)
 
 
 class Switchboard:
@@ -53,14 +59,32 @@ class Switchboard:
         self._refusal: SignInRefused | None = None
         self._refusals = 0
         self._silent_until = 0.0
+        self._identity = Identity(endpoint.cluster_name)
+        self.traffic = Traffic()
         self.answered_by: str | None = None
-        self.calls = 0
 
     def look(self, path: str, decode: Callable[[bytes], T]) -> T:
         """A question about the whole cluster, which the asked node answers by itself."""
         result, url = self._read(path, {}, decode, self._book.attempts())
         self.answered_by = url
         return result
+
+    def look_from(self, address: str, path: str, decode: Callable[[bytes], T]) -> T:
+        """The same question to one address alone. Raises ValueError when it is none of ours."""
+        only = [each for each in self._book.attempts_at_all() if each.url == base_url(address)]
+        if not only:
+            raise ValueError(f"{address} is no address of this cluster")
+        return self._read(path, {}, decode, tuple(only))[0]
+
+    def prefer(self, address: str | None) -> None:
+        """Ask this address first from now on; None: in the recorded order again."""
+        self._book.prefer(address and base_url(address))
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the clock of the node that answered last is ahead of ours."""
+        line = self._lines.get(self.answered_by or "")
+        return line.clock_offset if line else None
 
     def ask(
         self, node: str, path: str, decode: Callable[[bytes], T], params: Mapping[str, Any]
@@ -84,8 +108,11 @@ class Switchboard:
         errors: list[ClusterError] = []
         attempts = sorted(self._book.attempts(about=node), key=lambda attempt: attempt.is_trial)
         for attempt in attempts:
+            if errors:
+                self.traffic.again()
             try:
                 line = self._line(attempt.url)
+                self._look_who_answers(line)
                 answer = self._signed(line, partial(line.tell, method, path, body))
             except Unreachable as error:
                 self._book.failed(attempt.url, error.reason)
@@ -100,13 +127,6 @@ class Switchboard:
     def belongs_to(self, url: str, node: str) -> None:
         """Remember which node answers at `url`."""
         self._book.belongs_to(url, node)
-
-    def only(self, address: str) -> Endpoint:
-        """The endpoint with this address alone."""
-        url = base_url(address)
-        if url not in {base_url(known) for known in self._endpoint.addresses}:
-            raise ValueError(f"{address} is no address of this cluster")
-        return msgspec.structs.replace(self._endpoint, addresses=(url,))
 
     def health(self) -> tuple[AddressHealth, ...]:
         """How each address fared lately."""
@@ -138,6 +158,8 @@ class Switchboard:
     ) -> tuple[T, str]:
         errors: list[ClusterError] = []
         for attempt in attempts:
+            if errors:
+                self.traffic.again()
             try:
                 body = self._get(attempt, path, params)
                 result = _decoded(body, decode, attempt.url)
@@ -159,7 +181,27 @@ class Switchboard:
         if attempt.is_trial:
             self._signed(line, partial(line.ask, "version", {}, seconds=self._timeouts.trial))
         seconds = self._seconds(attempt, path)
-        return self._signed(line, partial(line.ask, path, params, seconds=seconds))
+        body = self._signed(line, partial(line.ask, path, params, seconds=seconds))
+        self._look_who_answers(line, body if path == MEMBERS else None)
+        return body
+
+    def _look_who_answers(self, line: Line, told: bytes | None = None) -> None:
+        """What comes over a new connection is believed once whoever answers there said which
+        cluster it is. `told`: it just did. Raises OtherCluster, or what the question raises."""
+        opened = line.opened
+        if told is None and self._identity.is_vouched(line.url, opened):
+            return
+        try:
+            if told is None:
+                ask = partial(line.ask, MEMBERS, {}, seconds=self._timeouts.look)
+                told = self._signed(line, ask)
+                opened = line.opened
+            self._identity.check(membership(told), line.url)
+        except PermissionMissing:
+            pass  # a token that may not ask this sees nothing that could be mistaken either
+        except Garbage:
+            return  # the decoder of the answer itself will say so, or the next answer
+        self._identity.vouch(line.url, opened)
 
     def _seconds(self, attempt: Attempt, path: str) -> float:
         if not path.startswith("nodes/"):
@@ -178,6 +220,7 @@ class Switchboard:
             except SignInRefused:
                 if not auth.sign_in_again(line.fetch_ticket, proof):
                     raise
+                self.traffic.again()
                 answer = send()
         except SignInRefused as refusal:
             self._remember(refusal)
@@ -204,14 +247,8 @@ class Switchboard:
         with self._lock:
             if url not in self._lines:
                 trust = trust_for(self._endpoint, url)
-                self._lines[url] = Line(
-                    url, trust, self._sign_in(), self._timeouts, self._count_call
-                )
+                self._lines[url] = Line(url, trust, self._sign_in(), self._timeouts, self.traffic)
             return self._lines[url]
-
-    def _count_call(self) -> None:
-        with self._lock:
-            self.calls += 1
 
 
 def _decoded(body: bytes, decode: Callable[[bytes], T], url: str) -> T:
@@ -233,10 +270,11 @@ def _is_worth_another(error: ClusterError, path: str) -> bool:
 
 
 def _most_telling(errors: list[ClusterError]) -> ClusterError:
-    """One error out of those of all addresses; a wrong certificate outranks a silent machine."""
+    """One error out of those of all addresses; that somebody else answers outranks a silent
+    machine."""
     if not errors:
         return Unreachable("no address is recorded")
-    ranked = sorted(errors, key=lambda error: not isinstance(error, CertificateMismatch))
+    ranked = sorted(errors, key=lambda error: not isinstance(error, _SOMEBODY_ELSE))
     first = ranked[0]
     if len(errors) == 1:
         return first

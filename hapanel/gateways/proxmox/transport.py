@@ -19,6 +19,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from hapanel.gateways.proxmox.patience import PatientSocket, Pulse, Timeouts
+from hapanel.gateways.proxmox.traffic import MOST_READS
 from hapanel.gateways.proxmox.trust import Trust, answers_tls, host_and_port
 
 MAX_BODY = 64 * 1024 * 1024
@@ -51,12 +52,22 @@ class _Connection(HTTPSConnection):
     """Knows for certain whether anything was sent, and when the whole answer is due."""
 
     new_pulse: Callable[[], Pulse]
+    on_open: Callable[[int], None]
+    _is_counted = False
 
     def connect(self) -> None:
         try:
             super().connect()
         except (OSError, HTTPError, UnicodeError) as error:
             raise NothingSent from error
+        self._is_counted = True
+        self.on_open(1)
+
+    def close(self) -> None:
+        super().close()
+        if self._is_counted:
+            self._is_counted = False
+            self.on_open(-1)
 
     def getresponse(self) -> Any:
         # urllib3 has put the read timeout of this request into self.timeout: for us it is the
@@ -70,25 +81,35 @@ class Pool(HTTPSConnectionPool):
     """All connections to one address; made with the trust and not changed by anybody.
 
     misses: after how many missing signs of life in a row a silent peer is given up.
+    on_open: called with 1 for each connection that stands, and with -1 when it is closed.
     """
 
     ConnectionCls = _Connection
 
-    def __init__(self, url: str, trust: Trust, timeouts: Timeouts, misses: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        trust: Trust,
+        timeouts: Timeouts,
+        misses: int,
+        on_open: Callable[[int], None],
+    ) -> None:
         host, port = host_and_port(url)
         super().__init__(
             host,
             port,
-            maxsize=8,
+            maxsize=MOST_READS,
             ssl_context=trust.context,
             assert_fingerprint=trust.fingerprint,
         )
         is_alive = partial(answers_tls, url, trust, timeouts.connect)
         self._new_pulse = partial(Pulse, is_alive, timeouts.pulse, misses)
+        self._on_open = on_open
 
     def _new_conn(self) -> Any:
         connection = cast("_Connection", super()._new_conn())
         connection.new_pulse = self._new_pulse
+        connection.on_open = self._on_open
         return connection
 
 
@@ -128,12 +149,16 @@ class Session(ProxmoxHttpSession):  # type: ignore[misc]  # proxmoxer has no typ
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What proxmoxer sees as its session: one request with its own time and size limits."""
+    """What proxmoxer sees as its session: one request with its own time and size limits.
+
+    on_date: called with the Date header of an answer, which is the node's own clock.
+    """
 
     session: Session
     connect: float
     seconds: float
     headers: Mapping[str, str]
+    on_date: Callable[[str | None], None]
 
     def request(self, method: str, url: str, *, data: Any = None, params: Any = None) -> Answer:
         response = self.session.request(
@@ -151,4 +176,5 @@ class Call:
             body = response.raw.read(MAX_BODY + 1, decode_content=True)
             if len(body) > MAX_BODY:
                 raise TooLarge
+            self.on_date(response.headers.get("Date"))
             return Answer(response.status_code, response.reason or "", body)

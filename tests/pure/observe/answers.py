@@ -55,7 +55,13 @@ def resources(
 
 def membership(**online: bool) -> Membership:
     nodes = tuple(
-        NodeState(name=name, online=is_online, node_id=n, ip=f"10.0.0.{n}")
+        NodeState(
+            name=name,
+            online=is_online,
+            status="online" if is_online else "offline",
+            node_id=n,
+            ip=f"10.0.0.{n}",
+        )
         for n, (name, is_online) in enumerate(online.items(), start=1)
     )
     return Membership(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from hapanel.observe.compose import settled_use
 from hapanel.observe.facts import StorageFacts
-from hapanel.ports.cluster import HaService, LrmState, StorageState
+from hapanel.ports.cluster import HaService, LrmState, NodeState, StorageState
 from tests.pure.observe.answers import (
     Observer,
     guest,
@@ -141,6 +143,16 @@ def test_a_members_missing_measurements_do_not_make_it_offline() -> None:
     nodes = (node("master", "unknown", None), node("slave"))
     observer.see(resources(nodes=nodes), members=membership(master=True, slave=True))
     assert observer.picture.nodes["master"].status == "online"
+
+
+def test_a_member_of_which_nobody_tells_whether_it_is_there_is_not_called_lost() -> None:
+    observer = Observer()
+    nodes = (node("master", "unknown", None), node("slave"))
+    untold = membership(master=True, slave=True)
+    silent = NodeState(name="master", online=False, status="unknown")
+    untold = structs.replace(untold, nodes=(silent, untold.nodes[1]))
+    observer.see(resources(nodes=nodes), members=untold)
+    assert observer.picture.nodes["master"].status == "unknown"
 
 
 def test_an_ha_resource_that_is_taken_away_is_gone_after_two_rounds() -> None:
