@@ -31,10 +31,20 @@ class Reach(models.TextChoices):
     OK = "ok", _("reachable")
     UNREACHABLE = "unreachable", _("no address answers")
     CERTIFICATE = "certificate", _("the certificate changed")
+    OTHER_CLUSTER = "other_cluster", _("another cluster answers")
     REFUSED = "refused", _("the token is refused")
     PERMISSION = "permission", _("a privilege is missing")
     GARBAGE = "garbage", _("the answers make no sense")
     FAULT = "server_fault", _("Proxmox reports a fault")
+
+
+class Sight(models.TextChoices):
+    """How good the panel's knowledge of a thing is now; pages and the API say it in these words."""
+
+    CURRENT = "current", _("seen now")
+    MINORITY = "minority", _("seen only by a minority")
+    STALE = "stale", _("not seen lately")
+    UNKNOWN = "unknown", _("not seen")
 
 
 class Cluster(models.Model):
@@ -69,8 +79,13 @@ class Cluster(models.Model):
     reach = models.CharField(max_length=16, choices=Reach.choices, default=Reach.NEVER)
     reach_detail = models.CharField(max_length=300, blank=True, default="")
     answered_by = models.CharField(max_length=200, blank=True, default="")
+    seen_by = models.CharField(max_length=63, blank=True, default="")  # the node that answers there
+    # What nodes on the other side of a partition say: [{node, address, quorate, sees, at}].
+    other_views = models.JSONField(default=list)
+    clock_offset = models.FloatField(null=True)  # seconds its clock is ahead, when that matters
     attempted_at = models.DateTimeField(null=True)
     observed_at = models.DateTimeField(null=True)
+    ha_seen_at = models.DateTimeField(null=True)  # when the HA manager's state was last told
 
     class Meta:
         ordering = ["name"]
@@ -83,14 +98,39 @@ class Cluster(models.Model):
 
     def is_stale(self, now: datetime | None = None) -> bool:
         """Whether the last good look is older than two intervals: then nothing is green."""
+        return _is_old(self.observed_at, now)
+
+    def is_ha_stale(self, now: datetime | None = None) -> bool:
+        """The same for what the HA manager tells, which can fail while the rest is seen."""
+        return self.is_stale(now) or _is_old(self.ha_seen_at, now)
+
+    @property
+    def sight(self) -> Sight:
+        """How well it is seen now. A part of it without quorum knows only itself for certain."""
         if self.observed_at is None:
-            return True
-        limit = timedelta(seconds=settings.STALE_AFTER_SECONDS)
-        return (now or timezone.now()) - self.observed_at > limit
+            return Sight.UNKNOWN
+        if self.is_stale():
+            return Sight.STALE
+        return Sight.MINORITY if self.quorate is False else Sight.CURRENT
 
     @property
     def is_reachable(self) -> bool:
         return self.reach == Reach.OK and not self.is_stale()
+
+
+def _is_old(seen_at: datetime | None, now: datetime | None) -> bool:
+    if seen_at is None:
+        return True
+    limit = timedelta(seconds=settings.STALE_AFTER_SECONDS)
+    return (now or timezone.now()) - seen_at > limit
+
+
+def sight_of(cluster: Cluster, last_seen_at: datetime | None) -> Sight:
+    """How well a thing of the cluster is seen now; `last_seen_at` as the records hold it."""
+    sight = cluster.sight
+    if last_seen_at is not None and sight in {Sight.CURRENT, Sight.MINORITY}:
+        return Sight.UNKNOWN
+    return sight
 
 
 class NodeStatus(models.TextChoices):
@@ -119,6 +159,7 @@ class Node(models.Model):
     volume_groups = models.JSONField(default=list)  # [{vg, size, free}] once read
     # Null while the last round saw it (then it was seen at cluster.observed_at).
     last_seen_at = models.DateTimeField(null=True)
+    last_seen_by = models.CharField(max_length=63, blank=True, default="")  # the node that told
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -145,6 +186,15 @@ class Node(models.Model):
         """When the node was last seen alive by anybody who told us."""
         return self.last_seen_at or self.cluster.observed_at
 
+    @property
+    def seen_by(self) -> str:
+        """The node that told of it when it was last seen."""
+        return self.last_seen_by or self.cluster.seen_by
+
+    @property
+    def sight(self) -> Sight:
+        return sight_of(self.cluster, self.last_seen_at)
+
 
 class Storage(models.Model):
     """One storage on one node."""
@@ -160,6 +210,7 @@ class Storage(models.Model):
     total = models.BigIntegerField(null=True)
     used = models.BigIntegerField(null=True)  # written when it moved by more than 1 %
     last_seen_at = models.DateTimeField(null=True)
+    last_seen_by = models.CharField(max_length=63, blank=True, default="")
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -176,6 +227,15 @@ class Storage(models.Model):
     @property
     def seen_at(self) -> datetime | None:
         return self.last_seen_at or self.cluster.observed_at
+
+    @property
+    def seen_by(self) -> str:
+        """The node that told of it when it was last seen."""
+        return self.last_seen_by or self.cluster.seen_by
+
+    @property
+    def sight(self) -> Sight:
+        return sight_of(self.cluster, self.last_seen_at)
 
 
 class Event(models.Model):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hapanel.kernel.names import GuestType, service_id
-from nodes.models import Cluster
+from nodes.models import Cluster, Sight, sight_of
 
 
 class Guest(models.Model):
@@ -34,6 +34,7 @@ class Guest(models.Model):
     config_read_at = models.DateTimeField(null=True)
     passthrough = models.JSONField(default=list)
     last_seen_at = models.DateTimeField(null=True)  # null while the last round saw it
+    last_seen_by = models.CharField(max_length=63, blank=True, default="")  # the node that told
     changed_at = models.DateTimeField(default=timezone.now)
     gone_at = models.DateTimeField(null=True)  # removed from the cluster; kept for its history
 
@@ -74,6 +75,15 @@ class Guest(models.Model):
     @property
     def seen_at(self) -> datetime | None:
         return self.last_seen_at or self.cluster.observed_at
+
+    @property
+    def seen_by(self) -> str:
+        """The node that told of it when it was last seen."""
+        return self.last_seen_by or self.cluster.seen_by
+
+    @property
+    def sight(self) -> Sight:
+        return sight_of(self.cluster, self.last_seen_at)
 
 
 class GuestDisk(models.Model):

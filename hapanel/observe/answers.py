@@ -10,35 +10,47 @@ from typing import TypeVar
 from hapanel.observe.pace import Plan
 from hapanel.observe.picture import Look
 from hapanel.ports.cluster import ClusterGateway, Task
-from hapanel.ports.errors import PermissionMissing
+from hapanel.ports.errors import (
+    BadRequest,
+    ClusterError,
+    Garbage,
+    NodeUnreachable,
+    PermissionMissing,
+    ServerFault,
+)
 
 T = TypeVar("T")
+
+# Failures of one question that leave the others worth asking.
+_PARTIAL = (PermissionMissing, ServerFault, BadRequest, Garbage, NodeUnreachable)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the cluster said. `refused`: the first question that a privilege is missing for."""
+    """What the cluster said. `lacking`: how the first question failed that was not answered."""
 
     look: Look
     digest: bytes
     tasks: tuple[Task, ...] | None
     answered_by: str
-    refused: PermissionMissing | None
+    seen_by: str
+    lacking: ClusterError | None
+    clock_offset: float | None = None
 
 
 class _Asked:
-    """Asks, and goes on when a privilege is missing: the rest can still be seen."""
+    """Asks, and goes on when one question is not answered: the rest can still be seen."""
 
     def __init__(self) -> None:
-        self.refused: PermissionMissing | None = None
+        self.lacking: ClusterError | None = None
 
     def maybe(self, wanted: bool, question: Callable[[], T]) -> T | None:
         if not wanted:
             return None
         try:
             return question()
-        except PermissionMissing as missing:
-            self.refused = self.refused or missing
+        except _PARTIAL as error:
+            self.lacking = self.lacking or error
             return None
 
 
@@ -48,12 +60,29 @@ def ask(gateway: ClusterGateway, plan: Plan, known_digest: bytes | None) -> Answ
     asked_at = datetime.now(UTC)
     answer = gateway.resources(known_digest)
     answered_at = datetime.now(UTC)
-    look = Look(
-        asked_at=asked_at,
-        answered_at=answered_at,
-        resources=answer.resources,
-        ha=asked.maybe(plan.whole, gateway.ha_status),
-        membership=asked.maybe(plan.membership, gateway.membership),
-    )
+    ha = asked.maybe(plan.whole, gateway.ha_status)
+    membership = asked.maybe(plan.membership, gateway.membership)
     tasks = asked.maybe(plan.tasks, gateway.tasks)
-    return Answers(look, answer.digest, tasks, gateway.answered_by or "", asked.refused)
+    return Answers(
+        look=Look(
+            asked_at=asked_at,
+            answered_at=answered_at,
+            resources=answer.resources,
+            ha=ha,
+            membership=membership,
+            is_ha_untold=plan.whole and ha is None,
+            is_membership_untold=plan.membership and membership is None,
+        ),
+        digest=answer.digest,
+        tasks=tasks,
+        answered_by=gateway.answered_by or "",
+        seen_by=node_at(gateway, gateway.answered_by),
+        lacking=asked.lacking,
+        clock_offset=gateway.clock_offset,
+    )
+
+
+def node_at(gateway: ClusterGateway, address: str | None) -> str:
+    """The node that answers at the address; blank as long as it has not said so."""
+    known = (each.node for each in gateway.addresses() if each.address == address)
+    return next(known, None) or ""

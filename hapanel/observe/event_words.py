@@ -24,6 +24,7 @@ def _templates() -> dict[Fact, str]:
         Fact.NODE_LOST: _("Node %(subject)s is gone: the cluster does not see it any more."),
         Fact.NODE_RETURNED: _("Node %(subject)s is back."),
         Fact.NODE_FENCED: _("Node %(subject)s is being fenced."),
+        Fact.NODE_CUT_OFF: _("Node %(subject)s answers, but is cut off: it sees only %(sees)s."),
         Fact.MAINTENANCE_BEGAN: _("Node %(subject)s went into maintenance."),
         Fact.MAINTENANCE_ENDED: _("Node %(subject)s ended its maintenance."),
         Fact.GUEST_ADDED: _("Guest %(subject)s appeared on %(node)s."),
@@ -32,6 +33,10 @@ def _templates() -> dict[Fact, str]:
         Fact.GUEST_STARTED: _("Guest %(subject)s started on %(node)s."),
         Fact.GUEST_STOPPED: _("Guest %(subject)s stopped on %(node)s."),
         Fact.GUEST_UNKNOWN: _("Node %(node)s does not report on guest %(subject)s any more."),
+        Fact.GUEST_RENAMED: _(
+            "Guest %(subject)s is called %(name)s now: renamed, or another guest has its number."
+        ),
+        Fact.GUEST_REPLACED: _("%(subject)s is another guest than %(before)s, under its number."),
         Fact.QUORUM_LOST: _("The cluster lost its quorum: nothing can be changed or recovered."),
         Fact.QUORUM_REGAINED: _("The cluster has its quorum again."),
         Fact.HA_MANAGER_MOVED: _("The HA manager moved from %(source)s to %(target)s."),

@@ -24,6 +24,7 @@ class Fact(StrEnum):
     NODE_LOST = "node_lost"
     NODE_RETURNED = "node_returned"
     NODE_FENCED = "node_fenced"
+    NODE_CUT_OFF = "node_cut_off"
     MAINTENANCE_BEGAN = "maintenance_began"
     MAINTENANCE_ENDED = "maintenance_ended"
     GUEST_ADDED = "guest_added"
@@ -32,6 +33,8 @@ class Fact(StrEnum):
     GUEST_STARTED = "guest_started"
     GUEST_STOPPED = "guest_stopped"
     GUEST_UNKNOWN = "guest_unknown"
+    GUEST_RENAMED = "guest_renamed"
+    GUEST_REPLACED = "guest_replaced"
     QUORUM_LOST = "quorum_lost"
     QUORUM_REGAINED = "quorum_regained"
     HA_MANAGER_MOVED = "ha_manager_moved"
@@ -42,6 +45,8 @@ class Fact(StrEnum):
 SEVERITY: dict[Fact, str] = {
     Fact.NODE_LOST: "danger",
     Fact.NODE_FENCED: "danger",
+    Fact.NODE_CUT_OFF: "danger",
+    Fact.GUEST_REPLACED: "warn",
     Fact.NODE_RETURNED: "ok",
     Fact.NODE_REMOVED: "warn",
     Fact.MAINTENANCE_BEGAN: "warn",
@@ -109,6 +114,10 @@ def guest_happenings(
     if row is None or row.gone_at is not None:
         yield Happening(Fact.GUEST_ADDED, subject, about)
         return
+    if row.type != facts.type:
+        yield Happening(Fact.GUEST_REPLACED, subject, about | {"before": str(row)})
+    elif row.name != facts.name and row.name and facts.name:
+        yield Happening(Fact.GUEST_RENAMED, str(row), about | {"name": facts.name})
     if row.node != facts.node:
         moved = {"vmid": facts.vmid, "source": row.node, "target": facts.node}
         yield Happening(Fact.GUEST_MOVED, subject, moved)

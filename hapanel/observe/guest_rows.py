@@ -21,7 +21,7 @@ FROM_FACTS = [
     "maxdisk",
     "ha_state",
 ]
-_WRITTEN = [*FROM_FACTS, "status_was", "last_seen_at", "changed_at", "gone_at"]
+_WRITTEN = [*FROM_FACTS, "status_was", "last_seen_at", "last_seen_by", "changed_at", "gone_at"]
 
 
 class GuestRows:

@@ -20,6 +20,7 @@ from hapanel.observe.pace import Pace
 from hapanel.observe.picture import Picture
 from hapanel.observe.quorum_watch import QuorumWatch
 from hapanel.observe.recorded import recorded_of
+from hapanel.observe.view import View
 from nodes.models import Cluster, Event
 
 REREAD_SECONDS = 60.0
@@ -38,6 +39,9 @@ class Memory:
     digest: bytes | None = None
     finished_tasks: frozenset[str] | None = None
     figures_at: datetime | None = None  # when the figures were told that are not kept yet
+    # What nodes say that do not see the whole cluster, and whose turn it is to be asked.
+    views: dict[str, View] = field(default_factory=dict)
+    turn: int = 0
 
     def is_current(self, pace: Pace) -> bool:
         """Whether nobody else wrote since and it is not too old."""

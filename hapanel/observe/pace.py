@@ -7,7 +7,9 @@ is looked, never how many questions one look asks.
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -16,32 +18,70 @@ from django.conf import settings
 from hapanel.live.stream import connection
 from nodes.models import Cluster, Reach
 
+Chance = Callable[[float, float], float]
+
 QUICK_SECONDS = 1.0
 # Beat's ticks are a little uneven; a look that is nearly due is due.
 SLACK_SECONDS = 0.35
-# Asking again and again with a token that is refused fills logs and wakes fail2ban.
-BACK_OFF_SECONDS = 15.0
+# A cluster that does not answer is asked less and less often, and sooner while somebody waits.
+LONGEST_PAUSE, LONGEST_PAUSE_WATCHED = 30.0, 5.0
+# Asking again and again with a token that is refused fills logs and wakes fail2ban, and a strange
+# certificate or cluster does not mend itself. What an administrator changes is tried at once.
+FIRST_LONG_PAUSE, LONGEST_LONG_PAUSE = 15.0, 300.0
 _KEPT_SECONDS = 3600
-_BACKED_OFF = {Reach.REFUSED, Reach.CERTIFICATE}
+_MENDED_BY_A_PERSON = frozenset({Reach.REFUSED, Reach.CERTIFICATE, Reach.OTHER_CLUSTER})
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What was done last: epoch seconds of the last look and the last whole round, its number."""
+    """What was done last: epoch seconds of the last look and the last whole round, its number.
+
+    failures: looks in a row that failed, the first of them at `failing_since`. rest_until: not to
+    be asked before.
+    """
 
     looked_at: float = 0.0
     round_at: float = 0.0
     round: int = 0
     generation: str = ""
+    failures: int = 0
+    failing_since: float = 0.0
+    rest_until: float = 0.0
 
     def is_due(self, cluster: Cluster, now: float, *, hurried: bool) -> bool:
         """Whether `cluster` is to be looked at now; `hurried`: somebody watches or operates."""
-        interval = float(settings.OBSERVE_SECONDS)
-        if cluster.reach in _BACKED_OFF:
-            interval = BACK_OFF_SECONDS
-        elif hurried:
-            interval = QUICK_SECONDS
+        if self.is_resting(cluster):
+            return now >= self._rests_until(cluster, hurried=hurried) - SLACK_SECONDS
+        interval = QUICK_SECONDS if hurried else float(settings.OBSERVE_SECONDS)
         return now - self.looked_at >= interval - SLACK_SECONDS
+
+    def is_resting(self, cluster: Cluster) -> bool:
+        """Whether it is asked less often, because it failed and nobody changed the way since."""
+        return self.failures > 0 and cluster.reach != Reach.NEVER
+
+    def _rests_until(self, cluster: Cluster, *, hurried: bool) -> float:
+        if not hurried or cluster.reach in _MENDED_BY_A_PERSON:
+            return self.rest_until
+        return min(self.rest_until, self.looked_at + LONGEST_PAUSE_WATCHED)
+
+    def after_failure(self, now: float, reach: str, chance: Chance = random.uniform) -> Pace:
+        """The pace once a look has failed at `now`: each pause is twice the last one up to a
+        ceiling, a fifth more or less by chance, so that many clusters do not fall into step."""
+        first, most = float(settings.OBSERVE_SECONDS), LONGEST_PAUSE
+        if reach in _MENDED_BY_A_PERSON:
+            first, most = FIRST_LONG_PAUSE, LONGEST_LONG_PAUSE
+        pause = min(most, first * 2 ** min(self.failures, 10)) * chance(0.8, 1.2)
+        return replace(
+            self,
+            looked_at=now,
+            failures=self.failures + 1,
+            failing_since=self.failing_since or now,
+            rest_until=now + pause,
+        )
+
+    def recovered(self) -> Pace:
+        """The pace once a look has succeeded."""
+        return replace(self, failures=0, failing_since=0.0, rest_until=0.0)
 
     def plan(self, now: float) -> Plan:
         """Which questions the look at `now` asks."""
@@ -85,6 +125,9 @@ def read_pace(cluster_id: int) -> Pace:
         round_at=float(values.get("round_at", 0)),
         round=int(values.get("round", 0)),
         generation=values.get("generation", ""),
+        failures=int(values.get("failures", 0)),
+        failing_since=float(values.get("failing_since", 0)),
+        rest_until=float(values.get("rest_until", 0)),
     )
 
 
@@ -94,6 +137,9 @@ def write_pace(cluster_id: int, pace: Pace) -> None:
         "looked_at": repr(pace.looked_at),
         "round_at": repr(pace.round_at),
         "round": pace.round,
+        "failures": pace.failures,
+        "failing_since": repr(pace.failing_since),
+        "rest_until": repr(pace.rest_until),
     }
     pipe = connection().pipeline(transaction=False)
     pipe.hset(_key(cluster_id), mapping=fields)  # type: ignore[arg-type]

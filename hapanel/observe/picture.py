@@ -28,7 +28,8 @@ F = TypeVar("F")
 class Look:
     """The answers of one look. None: not asked, or (resources) the same bytes as before.
 
-    asked_at, answered_at: our clock around /cluster/resources.
+    asked_at, answered_at: our clock around /cluster/resources. is_ha_untold,
+    is_membership_untold: it was asked, and not answered: what was known is known no more.
     """
 
     asked_at: datetime
@@ -36,6 +37,8 @@ class Look:
     resources: Resources | None = None
     membership: Membership | None = None
     ha: HaStatus | None = None
+    is_ha_untold: bool = False
+    is_membership_untold: bool = False
 
 
 @dataclass
@@ -83,8 +86,8 @@ class Picture:
 
     def see(self, look: Look) -> Differences:
         """Take a look in; what it changes. Compares guests only when that can change anything."""
-        self.membership = look.membership or self.membership
-        self.ha = look.ha or self.ha
+        self.membership = None if look.is_membership_untold else look.membership or self.membership
+        self.ha = None if look.is_ha_untold else look.ha or self.ha
         resources = look.resources or self.resources
         if resources is None:
             return Differences()

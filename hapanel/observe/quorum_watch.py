@@ -17,6 +17,11 @@ class QuorumWatch:
         self._said: bool | None = None
         self._times = 0
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the last answer was said as often as it takes to be believed."""
+        return self._times >= CONFIRMED_BY
+
     def hear(self, quorate: bool | None) -> bool | None:
         """Take in one answer; what is to be announced now, None for nothing."""
         if quorate is None:

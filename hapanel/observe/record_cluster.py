@@ -19,9 +19,20 @@ _NODE = [
     "lrm_state",
     "lrm_dead",
     "last_seen_at",
+    "last_seen_by",
     "changed_at",
 ]
-_STORAGE = ["status", "type", "shared", "content", "total", "used", "last_seen_at", "changed_at"]
+_STORAGE = [
+    "status",
+    "type",
+    "shared",
+    "content",
+    "total",
+    "used",
+    "last_seen_at",
+    "last_seen_by",
+    "changed_at",
+]
 _SERVICE = [
     "node",
     "state",
@@ -63,8 +74,9 @@ def _node(cluster: Cluster, old: Node | None, facts: NodeFacts, look: Look) -> N
     _fill(row, facts, _NODE)
     row.changed_at = look.answered_at
     if not facts.is_seen:
-        before = old.last_seen_at if old else None
-        row.last_seen_at = before or cluster.observed_at
+        is_news = old is None or old.last_seen_at is None
+        row.last_seen_at = cluster.observed_at if is_news or old is None else old.last_seen_at
+        row.last_seen_by = cluster.seen_by if is_news or old is None else old.last_seen_by
     return row
 
 
@@ -75,7 +87,8 @@ def write_storages(cluster: Cluster, found: Differences, look: Look, journal: Jo
         row = Storage(cluster=cluster, node=facts.node, storage=facts.storage)
         _fill(row, facts, _STORAGE)
         row.changed_at = look.answered_at
-        row.last_seen_at = cluster.observed_at if facts.status == UNKNOWN else None
+        if facts.status == UNKNOWN:
+            row.last_seen_at, row.last_seen_by = cluster.observed_at, cluster.seen_by
         rows.append(row)
     if rows:
         Storage.objects.bulk_create(

@@ -84,9 +84,16 @@ def _values(
     values: dict[str, object] = {name: getattr(facts, name) for name in FROM_FACTS}
     values |= {"changed_at": look.answered_at, "gone_at": None}
     if facts.status != UNKNOWN:
-        values |= {"status_was": "", "last_seen_at": None}
-    elif old is not None and old.status != UNKNOWN:
-        values |= {"status_was": old.status, "last_seen_at": cluster.observed_at}
+        values |= {"status_was": "", "last_seen_at": None, "last_seen_by": ""}
+    if old is not None and old.type != facts.type:
+        # Another guest under the same number: nothing that was read of the first one holds.
+        values["config_read_at"] = None
+    if facts.status == UNKNOWN and old is not None and old.status != UNKNOWN:
+        values |= {
+            "status_was": old.status,
+            "last_seen_at": cluster.observed_at,
+            "last_seen_by": cluster.seen_by,
+        }
     return values
 
 

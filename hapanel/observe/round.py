@@ -22,12 +22,14 @@ from hapanel.observe.picture import Differences
 from hapanel.observe.record_cluster import write_nodes, write_services, write_storages
 from hapanel.observe.record_guests import write_guests
 from hapanel.observe.record_state import (
+    judged_quorate,
     reach_of,
     tell_quorum,
     write_failure,
     write_state,
     write_votes,
 )
+from hapanel.observe.second_opinion import with_second_opinion
 from hapanel.observe.slow_questions import (
     JudgeRights,
     ask_rights,
@@ -36,7 +38,7 @@ from hapanel.observe.slow_questions import (
 )
 from hapanel.observe.task_hints import guests_touched
 from hapanel.ports.cluster import ClusterGateway
-from hapanel.ports.errors import ClusterError, PermissionMissing
+from hapanel.ports.errors import ClusterError, OtherCluster, PermissionMissing
 from nodes.models import Cluster
 
 SEES_GUESTS = "VM.Audit"
@@ -61,14 +63,18 @@ def observe(
     plan = pace.plan(began)
     if memory.picture.membership is None:
         plan = Plan(whole=True, membership=True, tasks=plan.tasks)
+    pace = pace.after(began, plan)
+    write_pace(cluster.pk, pace)
     try:
         answers = ask(gateway, plan, _known_digest(memory))
+        answers = with_second_opinion(cluster, gateway, answers, memory, plan)
+        _refuse_strangers(cluster, answers, memory)
         _refuse_emptiness(cluster, gateway, answers, memory, judge_rights)
     except ClusterError as error:
         fail(cluster, error)
         return False
-    finally:
-        write_pace(cluster.pk, pace.after(began, plan))
+    if pace.failures:
+        write_pace(cluster.pk, pace.recovered())
     try:
         _record(cluster, answers, memory, plan)
     except BaseException:
@@ -83,11 +89,30 @@ def observe(
 def fail(cluster: Cluster, error: ClusterError) -> None:
     """Record that a look failed (also one whose gateway could not even be opened)."""
     journal, at = Journal(), datetime.now(UTC)
-    if reach_of(error) != cluster.reach:
+    reach = reach_of(error)
+    if reach != cluster.reach:
         logger.warning("%s is not seen: %s (%s)", cluster.name, error.reason, error.kind)
+    write_pace(cluster.pk, read_pace(cluster.pk).after_failure(now(), reach))
     with transaction.atomic():
         write_failure(cluster, error, at, journal)
         journal.write(cluster, at)
+
+
+def _refuse_strangers(cluster: Cluster, answers: Answers, memory: Memory) -> None:
+    """The gateway looks at names; here the records know which nodes there are. When not one of them
+    is in the answer, it is another cluster that happens to be called the same.
+
+    Raises OtherCluster.
+    """
+    resources, known = answers.look.resources, memory.picture.nodes
+    if resources is None or not known or not resources.nodes:
+        return
+    names = {node.name for node in resources.nodes}
+    if not names & known.keys():
+        raise OtherCluster(
+            f"{', '.join(sorted(names))} answer there, none of which is in {cluster.name}",
+            address=answers.answered_by,
+        )
 
 
 def _refuse_emptiness(
@@ -139,6 +164,9 @@ def _write(
 ) -> list[int]:
     """Write everything that changed; the guests whose configuration is to be read anew."""
     look = answers.look
+    announced = None
+    if look.ha is not None or look.membership is not None:
+        announced = memory.quorum.hear(judged_quorate(memory))
     guests = write_guests(cluster, found, look, memory.picture, journal)
     write_nodes(cluster, found, look, journal)
     write_storages(cluster, found, look, journal)
@@ -146,8 +174,7 @@ def _write(
     write_state(cluster, answers, memory, journal)
     if found.nodes or found.gone_nodes:
         write_votes(cluster, journal)
-    if look.ha is not None or look.membership is not None:
-        tell_quorum(cluster, cluster.quorate, memory, journal)
+    tell_quorum(cluster, announced, journal)
     return guests.to_read
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hapanel.kernel.names import GuestType
 from hapanel.ports.cluster import (
+    AddressHealth,
     GuestConfig,
     GuestDisk,
     GuestState,
@@ -48,6 +49,10 @@ class ClusterDouble:
         self.fails: dict[str, ClusterError] = {}
         self.asked: list[str] = []
         self.answered_by = "https://127.0.42.20:8006"
+        self.clock_offset: float | None = 0.0
+        # How each other address sees the cluster, and which one is preferred.
+        self.others: dict[str, tuple[Membership, HaStatus]] = {}
+        self.preferred: str | None = None
 
     @staticmethod
     def guest(vmid: int, **more: Any) -> GuestState:
@@ -74,6 +79,17 @@ class ClusterDouble:
     @property
     def calls(self) -> int:
         return len(self.asked)
+
+    def addresses(self) -> tuple[AddressHealth, ...]:
+        own = AddressHealth(address="https://127.0.42.20:8006", node="master")
+        return (own, *(AddressHealth(address=each) for each in self.others))
+
+    def prefer(self, address: str | None) -> None:
+        self.preferred = address
+
+    def view_from(self, address: str) -> tuple[Membership, HaStatus]:
+        self._note("view_from")
+        return self.others[address]
 
     def resources(self, known_digest: bytes | None = None) -> ResourcesAnswer:
         self._note("resources")

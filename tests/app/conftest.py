@@ -94,6 +94,8 @@ def clusterubd(db: None) -> Cluster:
         qdevice={"configured": False, "connected": None, "votes": 0, "text": ""},
         attempted_at=now,
         observed_at=now - timedelta(seconds=1),
+        ha_seen_at=now - timedelta(seconds=1),
+        seen_by="master",
     )
     for node_id, name in enumerate(["master", "slave"], start=1):
         Node.objects.create(

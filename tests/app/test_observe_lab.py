@@ -32,6 +32,7 @@ def cluster(lab: LabProcess, empty_redis: None, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(memory, "_shelf", memory._Shelf())  # as in a new process
     return Cluster.objects.create(
         name="clusterubd",
+        pve_name="clusterubd",
         addresses=[lab.ready["nodes"][0]["url"]],
         ca_pem=lab.ready["ca"],
         token_id=lab.ready["token_id"],
@@ -128,7 +129,7 @@ def test_a_token_that_was_taken_back_is_named(cluster: Cluster) -> None:
 def test_each_call_is_counted(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
     monkeypatch.setattr(wiring, "note_calls", lambda pk, calls: counted.append(calls))
-    _look(cluster)
-    _look(cluster)
+    for _ in range(3):  # the first finds the other node's address, the second goes by it
+        _look(cluster)
     assert counted[-1] == 1, "between two rounds one question is asked"
     assert sum(counted) < 20

@@ -56,11 +56,46 @@ def test_a_watched_cluster_gets_fewer_than_two_calls_a_second() -> None:
     assert _calls(60, watched=True) == 100
 
 
-@pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.CERTIFICATE])
-def test_a_refused_token_is_not_shown_every_second(reach: Reach) -> None:
-    cluster, pace = Cluster(reach=reach), Pace(looked_at=1000.0)
-    assert not pace.is_due(cluster, 1010.0, hurried=True)
-    assert pace.is_due(cluster, 1015.0, hurried=True)
+def _asked(reach: Reach, seconds: float, *, hurried: bool = False) -> list[float]:
+    """When a cluster that fails in this way is asked within so many seconds; no chance."""
+    cluster, pace, times = Cluster(reach=reach), Pace(), []
+    for tick in range(int(seconds)):
+        now = 1000.0 + tick
+        if pace.is_due(cluster, now, hurried=hurried):
+            times.append(now - 1000.0)
+            pace = pace.after_failure(now, reach, lambda _low, _high: 1.0)
+    return times
+
+
+def test_a_silent_cluster_is_asked_less_and_less_up_to_a_ceiling() -> None:
+    assert _asked(Reach.UNREACHABLE, 150) == [0, 3, 9, 21, 45, 75, 105, 135]
+
+
+def test_a_silent_cluster_is_asked_every_five_seconds_while_somebody_watches() -> None:
+    assert _asked(Reach.UNREACHABLE, 20, hurried=True) == [0, 3, 8, 13, 18]
+
+
+@pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.CERTIFICATE, Reach.OTHER_CLUSTER])
+def test_what_a_person_has_to_mend_is_retried_slowly_even_while_watched(reach: Reach) -> None:
+    assert _asked(reach, 1200, hurried=True) == [0, 15, 45, 105, 225, 465, 765, 1065]
+
+
+def test_a_way_that_an_administrator_changed_is_tried_at_once() -> None:
+    pace = Pace().after_failure(1000.0, Reach.REFUSED)
+    assert not pace.is_due(Cluster(reach=Reach.REFUSED), 1004.0, hurried=True)
+    assert pace.is_due(Cluster(reach=Reach.NEVER), 1004.0, hurried=True)
+
+
+def test_pauses_differ_by_a_fifth_so_that_clusters_do_not_fall_into_step() -> None:
+    pauses = {Pace().after_failure(0.0, Reach.UNREACHABLE).rest_until for _ in range(50)}
+    assert len(pauses) > 10
+    assert all(2.4 <= pause <= 3.6 for pause in pauses)
+
+
+def test_an_answer_ends_the_rest() -> None:
+    pace = Pace().after_failure(1000.0, Reach.UNREACHABLE).recovered()
+    assert (pace.failures, pace.failing_since) == (0, 0.0)
+    assert pace.is_due(Cluster(reach=Reach.OK), 1003.0, hurried=False)
 
 
 def test_an_uneven_tick_does_not_cost_a_round() -> None:
