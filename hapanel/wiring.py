@@ -19,7 +19,7 @@ from hapanel.ports.cluster import ClusterGateway, Credentials, Endpoint, SeenCer
 from hapanel.ports.errors import SignInRefused
 from hapanel.ports.probe import Probe
 from nodes.models import Cluster
-from nodes.upstream import note_calls
+from nodes.upstream import Traffic, note_traffic
 
 
 def endpoint_of(cluster: Cluster) -> Endpoint:
@@ -52,11 +52,12 @@ def http_prober() -> Probe:
 
 @dataclass
 class _Kept:
-    """A cluster's gateway, the settings it was made from, the calls that were counted so far."""
+    """A cluster's gateway, the settings it was made from, and what of it was counted so far."""
 
     settings: tuple[str, ...]
     gateway: ProxmoxGateway
-    counted: int = 0
+    calls: int = 0
+    retries: int = 0
 
 
 class _Board:
@@ -78,14 +79,18 @@ class _Board:
             kept.gateway.close()
         return made
 
-    def uncounted(self, cluster_id: int) -> int:
-        """The calls since the last time this was asked."""
+    def uncounted(self, cluster_id: int) -> Traffic:
+        """What was sent since the last time this was asked, and what is open now."""
         with self._guard:
             kept = self._kept.get(cluster_id)
             if kept is None:
-                return 0
-            before, kept.counted = kept.counted, kept.gateway.calls
-            return kept.counted - before
+                return Traffic()
+            gateway = kept.gateway
+            sent = Traffic(
+                gateway.calls - kept.calls, gateway.retries - kept.retries, gateway.connections
+            )
+            kept.calls, kept.retries = gateway.calls, gateway.retries
+            return sent
 
 
 def _settings(cluster: Cluster) -> tuple[str, ...]:
@@ -113,7 +118,7 @@ def gateway_of(cluster: Cluster) -> Iterator[ClusterGateway]:
     try:
         yield _board.gateway(cluster)
     finally:
-        note_calls(cluster.pk, _board.uncounted(cluster.pk))
+        note_traffic(cluster.pk, _board.uncounted(cluster.pk))
 
 
 class Wiring:

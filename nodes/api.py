@@ -23,7 +23,7 @@ from hapanel.rest.filters import Filters, YesNo
 from hapanel.rest.freshness import UNKNOWN, has_status
 from hapanel.rest.rows import ListRows, ReadRows, RowContext
 from nodes.metrics import ClusterMetrics, NodeMetrics
-from nodes.models import Cluster, Mode, Node, NodeStatus, Reach, Storage
+from nodes.models import Cluster, Mode, Node, NodeStatus, Reach, Sight, Storage
 from nodes.selectors import measured, verdict_of
 from vms.models import Guest
 
@@ -51,6 +51,15 @@ class VerdictSerializer(serializers.Serializer[dict[str, Any]]):
     remedy = serializers.CharField(allow_null=True)
 
 
+class OtherViewSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a node says that does not see the whole cluster; the rest of the record is not its."""
+
+    node = serializers.CharField()
+    quorate = serializers.BooleanField(allow_null=True)
+    sees = serializers.ListField(child=serializers.CharField(), help_text="nodes it sees")
+    at = serializers.DateTimeField()
+
+
 class ClusterSerializer(serializers.ModelSerializer[Cluster]):
     """A cluster as it was last seen."""
 
@@ -71,6 +80,19 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
         help_text="would the cluster survive the loss of a node, and what mends it"
     )
     missing_privileges = serializers.ListField(child=serializers.CharField(), read_only=True)
+    sight = serializers.ChoiceField(
+        choices=Sight.values,
+        read_only=True,
+        help_text="how well it is seen now; minority: only by nodes without quorum",
+    )
+    seen_by = serializers.CharField(read_only=True, help_text="the node that answered last")
+    other_views = OtherViewSerializer(many=True, read_only=True)
+    ha_seen_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="when the HA manager's state was last told"
+    )
+    clock_offset_seconds = serializers.FloatField(
+        source="clock_offset", read_only=True, allow_null=True, help_text="its clock minus ours"
+    )
 
     class Meta:
         model = Cluster
@@ -95,6 +117,11 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
             "time_scale",
             "added_at",
             "observed_at",
+            "ha_seen_at",
+            "sight",
+            "seen_by",
+            "other_views",
+            "clock_offset_seconds",
         )
         read_only_fields = fields
 
@@ -174,6 +201,8 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
     guests = serializers.SerializerMethodField(help_text="how many guests are configured on it")
     observed_at = serializers.DateTimeField(source="cluster.observed_at", read_only=True)
     seen_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    seen_by = serializers.CharField(read_only=True, help_text="the node that told of it")
+    sight = serializers.ChoiceField(choices=Sight.values, read_only=True)
 
     class Meta:
         model = Node
@@ -193,6 +222,8 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             "guests",
             "observed_at",
             "seen_at",
+            "seen_by",
+            "sight",
         )
         read_only_fields = fields
 
@@ -259,6 +290,8 @@ class StorageSerializer(serializers.ModelSerializer[Storage]):
     used = serializers.SerializerMethodField()
     observed_at = serializers.DateTimeField(source="cluster.observed_at", read_only=True)
     seen_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    seen_by = serializers.CharField(read_only=True, help_text="the node that told of it")
+    sight = serializers.ChoiceField(choices=Sight.values, read_only=True)
 
     class Meta:
         model = Storage
@@ -275,6 +308,8 @@ class StorageSerializer(serializers.ModelSerializer[Storage]):
             "vg",
             "observed_at",
             "seen_at",
+            "seen_by",
+            "sight",
         )
         read_only_fields = fields
 

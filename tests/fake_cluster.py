@@ -65,6 +65,7 @@ class FakeCluster:
         self.clock = clock
         self.ha = ha
         self.nodes = {100: "master", 101: "master"}
+        self.names = {100: "siakad", 101: "elearning"}
         self.locks: dict[int, str] = {}
         self.ha_states = {100: "started", 101: "started"} if ha else {}
         self.posts: list[tuple[str, int, MigrateOptions]] = []
@@ -367,7 +368,7 @@ class FakeCluster:
             type=GuestType.QEMU if vmid == 100 else GuestType.LXC,
             node=self.nodes[vmid],
             status="running",
-            name="siakad" if vmid == 100 else "elearning",
+            name=self.names[vmid],
             hastate="started" if state == "starting" else state,
             lock=self.locks.get(vmid),
             mem=2 * GIB,

@@ -21,7 +21,7 @@ from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows, RowContext
 from hapanel.rest.schema import RefusalSerializer
 from nodes.metrics import GuestMetrics
-from nodes.models import Cluster
+from nodes.models import Cluster, Sight
 from vms.models import Guest, GuestDisk, HaResource, HaRule
 from vms.selectors import measured_guests, tagged
 
@@ -118,6 +118,8 @@ class GuestSerializer(serializers.ModelSerializer[Guest]):
     why_not = serializers.SerializerMethodField(help_text="null when it can move live now")
     observed_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
     seen_at = serializers.DateTimeField(allow_null=True)
+    seen_by = serializers.CharField(help_text="the node that told of it")
+    sight = serializers.ChoiceField(choices=Sight.values)
 
     class Meta:
         model = Guest
@@ -143,6 +145,8 @@ class GuestSerializer(serializers.ModelSerializer[Guest]):
             "why_not",
             "observed_at",
             "seen_at",
+            "seen_by",
+            "sight",
         )
         read_only_fields = fields
 
@@ -154,7 +158,9 @@ class GuestSerializer(serializers.ModelSerializer[Guest]):
         if not guest.is_under_ha:
             return None
         resource = self.context["rows"].resource_of(guest)
-        state = resource.state if resource else guest.ha_state
+        # /cluster/resources tells a state too when the HA manager's own, finer one is not told.
+        is_told = resource is not None and not guest.cluster.is_ha_stale()
+        state = resource.state if resource and is_told else guest.ha_state
         return {
             "state": UNKNOWN if guest.cluster.is_stale() else state,
             "request": resource.request_state if resource else "",

@@ -34,7 +34,8 @@ class HaResourceSerializer(serializers.ModelSerializer[HaResource]):
     group = serializers.SerializerMethodField(help_text="before Proxmox VE 9; null: none")
     observed_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
     # The manager lists all of its resources in each answer, and one that is missing is removed.
-    seen_at = serializers.DateTimeField(source="cluster.observed_at", allow_null=True)
+    seen_at = serializers.DateTimeField(source="cluster.ha_seen_at", allow_null=True)
+    seen_by = serializers.CharField(source="cluster.seen_by")
 
     class Meta:
         model = HaResource
@@ -52,11 +53,12 @@ class HaResourceSerializer(serializers.ModelSerializer[HaResource]):
             "comment",
             "observed_at",
             "seen_at",
+            "seen_by",
         )
         read_only_fields = fields
 
     def get_state(self, resource: HaResource) -> str:
-        return UNKNOWN if resource.cluster.is_stale() else resource.state
+        return UNKNOWN if resource.cluster.is_ha_stale() else resource.state
 
     def get_rules(self, resource: HaResource) -> list[str]:
         rules: list[str] = self.context["rows"].rules[resource.cluster_id, resource.sid]
@@ -76,7 +78,7 @@ class HaResourceFilter(Filters):
     def with_state(
         self, resources: QuerySet[HaResource], _name: str, state: str
     ) -> QuerySet[HaResource]:
-        fresh = is_fresh()
+        fresh = is_fresh() & is_fresh(seen="ha_seen_at")
         return resources.filter(~fresh if state == UNKNOWN else fresh & Q(state=state))
 
 

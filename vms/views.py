@@ -138,7 +138,8 @@ def ha(request: HttpRequest, cluster: str) -> HttpResponse:
     ]
     context = {
         "cluster": found,
-        "stale": found.is_stale(),
+        "stale": found.is_ha_stale(),
+        "ha_untold": found.is_ha_stale() and not found.is_stale(),
         "resources": resources,
         "rules": HaRule.objects.filter(cluster=found),
         "nodes": nodes_of(found),

@@ -13,7 +13,7 @@ from hapanel.live.stream import publish
 from hapanel.operations import add_cluster_steps
 from hapanel.operations.models import State, Step
 from hapanel.operations.work import Work, noted
-from nodes.models import Cluster
+from nodes.models import Cluster, Reach
 
 OTHER_CLUSTER = refusal_kind(
     "other-cluster",
@@ -41,7 +41,10 @@ def signing_in(work: Work) -> None:
     if membership is None:
         return
     seen, known = membership.memo["pve_name"], work.cluster.pve_name
-    if known and seen != known:
+    nodes = set(work.cluster.nodes.values_list("name", flat=True))
+    is_another = bool(nodes) and not nodes & set(membership.memo["ips"])
+    if (known and seen != known) or is_another:
+        seen = seen if seen != known else ", ".join(sorted(membership.memo["ips"]))
         work.fail(OTHER_CLUSTER(seen=seen or "-", known=known))
         return
     work.commit(membership.note, step=Step.CHECKING_RIGHTS, memo=membership.memo)
@@ -54,6 +57,9 @@ def checking_rights(work: Work) -> None:
         return
     cluster = work.cluster
     values = {name: getattr(tried, name) for name in CHANGED}
+    # Nobody has looked this way yet: so the next look comes at once, however long the old way
+    # was to be left alone.
+    values |= {"reach": Reach.NEVER, "reach_detail": ""}
     with transaction.atomic():
         Cluster.objects.filter(pk=cluster.pk).update(**values)
         publish([(cluster.name, HintKind.CLUSTER, cluster.name)])

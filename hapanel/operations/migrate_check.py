@@ -13,7 +13,7 @@ from hapanel.operations.adoption import task_types, tasks_of_guest
 from hapanel.operations.live_facts import live_move_facts, look, may_be_told
 from hapanel.operations.models import Operation, Step
 from hapanel.operations.work import Work, noted
-from hapanel.ports.cluster import ClusterGateway, Task
+from hapanel.ports.cluster import ClusterGateway, GuestState, Task
 from hapanel.ports.errors import (
     BadRequest,
     ClusterError,
@@ -50,6 +50,10 @@ def _judge_and_intend(work: Work, gateway: ClusterGateway) -> None:
         words = {"guest": operation.subject, "node": guest.node, "target": operation.target}
         work.fail(outcomes.MOVED_MEANWHILE(**words))
         return
+    if _is_another(operation, guest):
+        words = {"asked": operation.subject, "now": guest.name or "-"}
+        work.fail(outcomes.ANOTHER_GUEST(vmid=guest.vmid, **words))
+        return
     facts = live_move_facts(gateway, operation, work.cluster, view, guest)
     judgement = judge(facts)
     if judgement.refusals:
@@ -71,6 +75,13 @@ def _judge_and_intend(work: Work, gateway: ClusterGateway) -> None:
     )
 
 
+def _is_another(operation: Operation, guest: GuestState) -> bool:
+    """Whether the number belongs to another guest than the one that somebody asked to move."""
+    asked = operation.subject.partition(" ")[2]
+    renamed = bool(asked and guest.name) and guest.name != asked
+    return guest.type.value != operation.guest_type or renamed
+
+
 def listed_tasks(gateway: ClusterGateway, operation: Operation, *, since: datetime) -> list[Task]:
     """Every migration task and HA request of the guest on its source node, as listed now.
 
@@ -78,6 +89,8 @@ def listed_tasks(gateway: ClusterGateway, operation: Operation, *, since: dateti
     the token may not see the other. Raises a ClusterError when the node's list cannot be had.
     """
     assert operation.vmid is not None
+    # The node filters by its own clock, which may be far behind ours.
+    since -= timedelta(seconds=max(0.0, -(gateway.clock_offset or 0.0)))
     types = task_types(GuestType(operation.guest_type))
     found = list(may_be_told(gateway.tasks) or ())
     for task_type in types:

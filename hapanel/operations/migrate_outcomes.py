@@ -17,6 +17,11 @@ MOVED_MEANWHILE = refusal_kind(
     _("%(guest)s was moved to %(node)s by somebody else before the migration began."),
     _("Look where it is now, and ask again if it shall go on to %(target)s."),
 )
+ANOTHER_GUEST = refusal_kind(
+    "another-guest",
+    _("%(vmid)s is %(now)s now, and %(asked)s was asked for. Nothing was started."),
+    _("Look who has the number now: renamed, or another guest. Ask again if that one shall move."),
+)
 TOKEN_REFUSED = refusal_kind(
     "token-refused",
     _("%(cluster)s refuses the panel's token: %(said)s. Nothing was started."),

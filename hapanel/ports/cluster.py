@@ -14,6 +14,10 @@ import msgspec
 
 from hapanel.kernel.names import GuestType, Upid
 
+# How many requests of one process are under way at a cluster at most; Proxmox answers through three
+# single-threaded workers a node. Changes do not wait behind reads.
+MOST_READS, MOST_WRITES = 4, 2
+
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all snapshots."""

@@ -11,10 +11,11 @@ from django.utils import timezone
 UNKNOWN = "unknown"
 
 
-def is_fresh(cluster: str = "cluster") -> Q:
-    """Rows whose cluster (reached through `cluster`) is not stale, as Cluster.is_stale judges."""
+def is_fresh(cluster: str = "cluster", seen: str = "observed_at") -> Q:
+    """Rows whose cluster (reached through `cluster`) is not stale, as Cluster.is_stale judges; with
+    another moment in `seen`, as Cluster.is_ha_stale does."""
     limit = timezone.now() - timedelta(seconds=settings.STALE_AFTER_SECONDS)
-    return Q(**{f"{cluster}__observed_at__gte": limit})
+    return Q(**{f"{cluster}__{seen}__gte": limit})
 
 
 def has_status(status: str, cluster: str = "cluster") -> Q:

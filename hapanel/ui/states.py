@@ -99,6 +99,13 @@ _SERVICE: dict[str, tuple[str, Promise]] = {
     "maintenance": ("maint", _("under maintenance")),
     "unknown": ("unknown", _("not known")),
 }
+# How good the panel's knowledge of something is (nodes.models.Sight).
+_SIGHT: dict[str, tuple[str, Promise]] = {
+    "current": ("ok", _("seen now")),
+    "minority": ("warn", _("seen only by a minority")),
+    "stale": ("unknown", _("not seen lately")),
+    "unknown": ("unknown", _("not seen")),
+}
 _SEVERITY = {"ok": "ok", "info": "info", "warn": "warn", "danger": "danger", "busy": "busy"}
 
 
@@ -177,6 +184,11 @@ def fencing_shown(state: str) -> Shown:
 def service_shown(state: str) -> Shown:
     """How a service is shown to staff; the status page has plainer sentences of its own."""
     return _look_up(_SERVICE, state)
+
+
+def sight_shown(sight: str) -> Shown:
+    """How it is shown that something is seen now, by a minority only, no more, or not at all."""
+    return _look_up(_SIGHT, sight)
 
 
 _MILESTONES = {

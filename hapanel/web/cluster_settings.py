@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from redis.exceptions import RedisError
 
 from hapanel.access import Permission, may
 from hapanel.kernel.refusal import Refused
+from hapanel.observe.pace import read_pace
 from hapanel.operations.add_cluster import request_add_cluster
 from hapanel.operations.asking import page_asker
 from hapanel.operations.change_cluster import request_change_cluster
 from hapanel.operations.models import Kind, Operation
 from hapanel.operations.remove_cluster import remove_cluster
 from hapanel.operations.wishes import ClusterChange, NewCluster
+from hapanel.ports.cluster import MOST_READS, MOST_WRITES
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.web.asker import page_actor
@@ -31,7 +36,7 @@ from hapanel.web.privileges import (
 )
 from nodes.models import Cluster
 from nodes.selectors import cluster_named
-from nodes.upstream import calls_per_second
+from nodes.upstream import Asked, asked_of
 
 SETTINGS = {"section": "settings", "settings_section": "clusters"}
 
@@ -59,7 +64,7 @@ def _detail(request: HttpRequest, found: Cluster, form: ClusterChangeForm) -> Ht
         "cluster": found,
         "stale": found.is_stale(),
         "missing": missing_of(found.missing_privileges),
-        "calls": _calls(found),
+        "asking": _asking(found),
         "found": [a for a in found.found_addresses if a not in found.addresses],
         "may_change": may(request.user, Permission.CHANGE_CLUSTERS),
         **SETTINGS,
@@ -69,11 +74,31 @@ def _detail(request: HttpRequest, found: Cluster, form: ClusterChangeForm) -> Ht
     )
 
 
-def _calls(cluster: Cluster) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How politely a cluster is asked; the last three only while it is left alone after failures.
+
+    most: how many reads and writes at once it is asked at the very most.
+    """
+
+    asked: Asked
+    most: int
+    failures: int = 0
+    since: datetime | None = None
+    again_at: datetime | None = None
+
+
+def _asking(cluster: Cluster) -> Asking | None:
+    """None while Redis is away, which knows it."""
     try:
-        return calls_per_second(cluster)
+        asked, pace = asked_of(cluster), read_pace(cluster.pk)
     except RedisError:
         return None
+    most = MOST_READS + MOST_WRITES
+    if not pace.is_resting(cluster):
+        return Asking(asked, most)
+    since, again = (datetime.fromtimestamp(at, UTC) for at in (pace.failing_since, pace.rest_until))
+    return Asking(asked, most, pace.failures, since, again if again > timezone.now() else None)
 
 
 @requires(Permission.CHANGE_CLUSTERS)

@@ -128,7 +128,7 @@ def test_a_token_that_was_taken_back_is_named(cluster: Cluster) -> None:
 
 def test_each_call_is_counted(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
-    monkeypatch.setattr(wiring, "note_calls", lambda pk, calls: counted.append(calls))
+    monkeypatch.setattr(wiring, "note_traffic", lambda pk, sent: counted.append(sent.calls))
     for _ in range(3):  # the first finds the other node's address, the second goes by it
         _look(cluster)
     assert counted[-1] == 1, "between two rounds one question is asked"

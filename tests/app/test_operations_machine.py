@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -18,6 +18,7 @@ from hapanel.operations.models import Operation, State, Step
 from hapanel.operations.resolve import resolve
 from hapanel.operations.wishes import Asker, MigrationWish, Resolution, Via
 from hapanel.operations.work import Work
+from hapanel.ports.cluster import Task
 from hapanel.ports.errors import (
     ClusterError,
     Garbage,
@@ -651,3 +652,32 @@ def test_a_missing_privilege_to_stop_is_said_and_the_migration_goes_on(
     run(operation, under_ha)
     assert operation.state == State.SUCCEEDED
     assert "cancel_refused" in codes(operation)
+
+
+# Whose number, whose clock
+
+
+def test_a_number_that_belongs_to_another_guest_now_is_not_moved(
+    operation: Operation, plain: FakeCluster
+) -> None:
+    plain.names[100] = "journal"
+    run(operation, plain)
+    assert (operation.state, outcome(operation)) == (State.FAILED, "another-guest")
+    assert plain.posts == []
+
+
+def test_a_task_is_found_again_although_its_nodes_clock_is_hours_behind(
+    operation: Operation, plain: FakeCluster
+) -> None:
+    hours = timedelta(hours=5)
+    asked: list[timedelta] = []
+    listed = plain.node_tasks
+
+    def node_tasks(node: str, *, vmid: int, task_type: str, since: datetime) -> tuple[Task, ...]:
+        asked.append(plain.clock.now() - since)
+        return listed(node, vmid=vmid, task_type=task_type, since=since)
+
+    plain.node_tasks = node_tasks  # type: ignore[method-assign]
+    plain.clock_offset = -hours.total_seconds()
+    run(operation, plain, until=at(Step.INTENDED))
+    assert min(asked) > hours, "the node filters by its own clock"

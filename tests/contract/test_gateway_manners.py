@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from hapanel.gateways.proxmox import ProxmoxGateway, traffic
+from hapanel.gateways.proxmox import ProxmoxGateway
 from hapanel.kernel.names import GuestType
-from hapanel.ports.cluster import Endpoint
+from hapanel.ports.cluster import MOST_READS, Endpoint
 from hapanel.ports.errors import OtherCluster, SignInRefused, Unreachable
 from tests.contract.gateway_server import Authority, Behaviour, CrookedServer, Request, answer, ok
 from tests.contract.test_gateway_under_fire import (
@@ -145,8 +145,8 @@ def test_no_more_calls_than_agreed_are_under_way_at_once(authority: Authority) -
 
     with asking(authority, slow) as (gateway, [server]), ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda _: gateway.version(), range(24)))
-        assert most == traffic.MOST_READS
-        assert gateway.connections == traffic.MOST_READS == server.connections
+        assert most == MOST_READS
+        assert gateway.connections == MOST_READS == server.connections
         gateway.close()
         assert gateway.connections == 0
 
@@ -160,7 +160,7 @@ def test_whoever_waits_too_long_for_its_turn_has_sent_nothing(authority: Authori
         waiting = [threads.submit(failure_of, gateway) for _ in range(6)]
         reasons = [each.result().reason for each in waiting]
         assert any("too many calls" in reason for reason in reasons)
-        assert len(server.requests) <= 2 * traffic.MOST_READS
+        assert len(server.requests) <= 2 * MOST_READS
 
 
 def test_what_is_sent_again_is_counted(authority: Authority) -> None:

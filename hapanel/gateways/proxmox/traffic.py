@@ -10,10 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hapanel.ports.cluster import MOST_READS, MOST_WRITES
 from hapanel.ports.errors import Unreachable
-
-# How many requests of one process are under way at a cluster; changes do not wait behind reads.
-MOST_READS, MOST_WRITES = 4, 2
 
 
 class Traffic:

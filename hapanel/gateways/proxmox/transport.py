@@ -19,8 +19,8 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from hapanel.gateways.proxmox.patience import PatientSocket, Pulse, Timeouts
-from hapanel.gateways.proxmox.traffic import MOST_READS
 from hapanel.gateways.proxmox.trust import Trust, answers_tls, host_and_port
+from hapanel.ports.cluster import MOST_READS
 
 MAX_BODY = 64 * 1024 * 1024
 

@@ -26,6 +26,8 @@ register = template.Library()
 
 # How long after a migration's end the prober may still tell what its clients missed, generously.
 COUNTED_FOR = timedelta(seconds=15)
+# From here on it is no matter of a second's rounding any more.
+CLOCK_IS_WRONG = 60.0
 
 _DRAWN = {"state": state_html, "badge": badge_html, "gutter": gutter_html}
 
@@ -307,3 +309,27 @@ def reach_state(cluster: Any) -> SafeString:
     name = "unknown" if cluster.reach in {"never", "ok"} else "danger"
     word = cluster.get_reach_display() if cluster.reach != "ok" else gettext("not seen")
     return _drawn(states.Shown(name, str(word)), "state")
+
+
+@register.simple_tag
+def clock_word(offset: float | None) -> SafeString:
+    """How far a cluster's clock (seconds ahead of ours, None: as ours) is off, and whether that is
+    so much that times and forecasts cannot be compared."""
+    if not offset:
+        return _drawn(states.Shown("ok", gettext("as the panel's")), "state")
+    apart = words.duration_text(abs(offset))
+    text = (
+        gettext("%(time)s ahead of the panel's")
+        if offset > 0
+        else gettext("%(time)s behind the panel's")
+    )
+    shape = "warn" if abs(offset) >= CLOCK_IS_WRONG else "off"
+    return _drawn(states.Shown(shape, text % {"time": apart}), "state")
+
+
+@register.simple_tag
+def sight_badge(cluster: Any) -> SafeString:
+    """How well a cluster is seen, where that is not simply now."""
+    if cluster.sight not in {"minority", "stale"}:
+        return SafeString("")
+    return _drawn(states.sight_shown(cluster.sight), "badge")
