@@ -46,11 +46,15 @@ class Served:
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=self.ca)
 
-    def steer(self, path: str) -> int:
-        """Ask something of /bench/; how many API calls came in so far."""
+    def steer(self, path: str) -> dict[str, int]:
+        """Ask something of /bench/; calls that came in so far, connections open now and at most."""
         with urllib.request.urlopen(f"{self.url}/bench/{path}", context=self._context()) as answer:
-            calls: int = json.loads(answer.read())["calls"]
-        return calls
+            told: dict[str, int] = json.loads(answer.read())
+        return told
+
+    def fail(self, status: int) -> None:
+        """Answer every call with this status from now on; 0: well again."""
+        self.steer(f"fail?{status}")
 
     def change(self, share: float) -> None:
         """Change this share of the guests."""
@@ -58,9 +62,9 @@ class Served:
 
     def calls_per_second(self, seconds: float) -> float:
         """How many calls come in, averaged over some seconds."""
-        before, began = self.steer("count"), time.monotonic()
+        before, began = self.steer("count")["calls"], time.monotonic()
         time.sleep(seconds)
-        return (self.steer("count") - before) / (time.monotonic() - began)
+        return (self.steer("count")["calls"] - before) / (time.monotonic() - began)
 
 
 class Bare:

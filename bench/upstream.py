@@ -1,7 +1,9 @@
 """`python -m bench.upstream`: a cluster's API over TLS, answered from memory by its own process.
 
 It prints one JSON line {"url", "ca"} and ends when its standard input does. GET /bench/count tells
-how many API calls came in so far; POST /bench/change?SHARE changes that share of the guests.
+how many API calls came in so far, how many connections are open and were at most;
+/bench/change?SHARE changes that share of the guests; /bench/fail?STATUS answers every call so, and
+/bench/fail?0 no more.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ class Upstream:
     def __init__(self, cluster: MadeUpCluster) -> None:
         self._cluster = cluster
         self._calls = 0
+        self._open = 0
+        self._most_open = 0
+        self._failing = 0
         self._bodies = {
             "/cluster/resources": cluster.resources(),
             "/cluster/status": cluster.status(),
@@ -51,6 +56,8 @@ class Upstream:
         if path.startswith("/bench/"):
             return "200 OK", self._steer(path)
         self._calls += 1
+        if self._failing:
+            return f"{self._failing} bench", b""
         path = path.removeprefix("/api2/json").partition("?")[0]
         if path in self._bodies:
             return "200 OK", self._bodies[path]
@@ -61,19 +68,28 @@ class Upstream:
         if path.startswith("/bench/change?"):
             self._cluster.change(float(path.partition("?")[2]))
             self._bodies["/cluster/resources"] = self._cluster.resources()
-        return json.dumps({"calls": self._calls}).encode()
+        if path.startswith("/bench/fail?"):
+            self._failing = int(path.partition("?")[2])
+        told = {"calls": self._calls, "open": self._open, "most_open": self._most_open}
+        return json.dumps(told).encode()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one kept connection."""
+        counted = False
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
                 path = request.split(b" ", 2)[1].decode()
+                if not counted and not path.startswith("/bench/"):
+                    counted = True
+                    self._open += 1
+                    self._most_open = max(self._most_open, self._open)
                 status, body = self.answer(path)
                 writer.write(HEAD.format(status=status, length=len(body)).encode() + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass  # the other side, or the benchmark, is done
         finally:
+            self._open -= counted
             writer.close()
 
 

@@ -1,4 +1,5 @@
-"""What viewers cost the cluster: calls upstream per second with nobody, one and twenty looking.
+"""What the panel costs the cluster: calls upstream per second with nobody, one and twenty looking,
+connections at most, and how much it asks of a cluster that refuses it.
 
 A viewer is an open event stream, as each open page has one. Guests' configurations count as read,
 so that the figures are those of a panel that has settled, not of its first half hour.
@@ -38,13 +39,27 @@ def measure() -> list[Figure]:
                 with watching(serving.port, token, viewers):
                     serving.rest(SETTLE_SECONDS / 2)
                     rates[viewers] = served.calls_per_second(COUNTED_SECONDS)
+            connections = served.steer("count")["most_open"]
+            failing = {status: _while_failing(serving, served, status) for status in (503, 401)}
         cluster.delete()
     beside = {f"calls_per_second_with_{viewers}": rate for viewers, rate in rates.items()}
     return [
         Figure("upstream, nobody looks", rates[0], "calls/s", 2, beside),
         Figure("upstream, 20 viewers", rates[20], "calls/s", 2, beside),
         Figure("upstream, 20 viewers: x one viewer", rates[20] / rates[1], "x", 1.1, beside),
+        Figure("upstream, connections at most", connections, "connections", 6),
+        Figure("upstream, the API fails", failing[503], "calls/s", 0.5),
+        Figure("upstream, the token is refused", failing[401], "calls/s", 0.1),
     ]
+
+
+def _while_failing(serving: Serving, served: Served, status: int) -> float:
+    """Calls a second once the panel has begun to leave the cluster alone."""
+    served.fail(status)
+    serving.rest(SETTLE_SECONDS)
+    rate = served.calls_per_second(COUNTED_SECONDS)
+    served.fail(0)
+    return rate
 
 
 @contextmanager

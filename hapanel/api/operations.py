@@ -21,6 +21,8 @@ from hapanel.rest.pagination import ShortCursorPage
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows
 
+_SPEEDS = ("rate", "dirty_rate", "eta_seconds")
+
 
 class TimelineSerializer(serializers.ModelSerializer[TimelineEntry]):
     """One fact on the way; `text` says it in the language of Accept-Language."""
@@ -48,6 +50,9 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
     because = serializers.SerializerMethodField()
     remedy = serializers.SerializerMethodField()
     timeline = TimelineSerializer(many=True)
+    blind_since = serializers.DateTimeField(
+        source="not_seen_since", allow_null=True, help_text="null: it is seen, or has ended"
+    )
 
     class Meta:
         model = Operation
@@ -76,6 +81,13 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
             "timeline",
         )
         read_only_fields = fields
+
+    def to_representation(self, instance: Operation) -> dict[str, Any]:
+        """While nobody sees it, nobody knows how fast it goes."""
+        told = super().to_representation(instance)
+        if told["blind_since"] is not None:
+            told |= {name: None for name in _SPEEDS if name in told}
+        return told
 
     def _outcome(self, operation: Operation) -> dict[str, Any] | None:
         if not operation.outcome:

@@ -119,10 +119,11 @@ class Lab:
             service.follow()
 
     def set_fault(self, node: str, fault: ApiFault) -> None:
-        """Replaces the fault of a node's API; requests that hang are cut off by the next one."""
+        """Replaces the fault of a node's API; requests that hang are cut off by the next one, and
+        nobody keeps a connection to a machine that is another one now."""
         was = self.faults[node].kind
         self.faults[node] = fault
-        if was in HOLDING:
+        if was in HOLDING or fault.kind is Misbehaviour.OTHER_CLUSTER:
             self._listeners[node].drop_connections()
         self.follow_hardware()
 

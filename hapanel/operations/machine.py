@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from hapanel.kernel.clock import Clock, RealClock
@@ -90,12 +91,13 @@ def advance(operation_id: int, doors: Doors, clock: Clock = _REAL_CLOCK) -> floa
             return None
         operation = Operation.objects.select_related("cluster").get(pk=operation_id)
         work = Work(operation, token, doors, clock)
+        asked_at = work.now
         try:
             _step_of(work)(work)
         except LostClaim:
             return None
         except ClusterError as error:
-            return _after(work, partial(_wait_blindly, work, error))
+            return _after(work, partial(_wait_blindly, work, error, asked_at))
         except Exception as error:
             logger.exception("operation %s met a fault", operation_id)
             return _after(work, partial(_wait_after_fault, work, type(error).__name__))
@@ -137,11 +139,11 @@ def _begin(work: Work) -> None:
     work.commit(noted("began"), state=State.RUNNING, step=step, started_at=work.now)
 
 
-def _wait_blindly(work: Work, error: ClusterError) -> None:
-    """The cluster did not answer. Nothing is concluded from that: look again, less and less often,
-    and say so."""
+def _wait_blindly(work: Work, error: ClusterError, asked_at: datetime) -> None:
+    """The cluster did not answer what was asked at `asked_at`. Nothing is concluded from that: look
+    again, less and less often, and say so."""
     operation = work.operation
-    since = operation.blind_since or work.now
+    since = operation.blind_since or asked_at
     silent = work.since(since)
     patience = PATIENCE_BEFORE if operation.sent_at is None else PATIENCE_AFTER
     if silent > patience and operation.state == State.RUNNING:

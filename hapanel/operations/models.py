@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -139,6 +141,16 @@ class Operation(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
+
+    @property
+    def not_seen_since(self) -> datetime | None:
+        """Since when nobody sees how it fares: its worker got no answer, or waits for one from a
+        cluster that has not answered anybody for two intervals."""
+        cluster = self.cluster
+        is_followed = self.state == State.RUNNING and self.kind == Kind.MIGRATE
+        if self.blind_since or not is_followed or cluster is None:
+            return self.blind_since
+        return cluster.observed_at if cluster.is_stale() else None
 
 
 class TimelineEntry(models.Model):

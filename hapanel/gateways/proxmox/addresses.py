@@ -91,14 +91,15 @@ class AddressBook:
             entry = self._entries[url]
             entry.failures, entry.retry_at, entry.last_error = 0, 0.0, ""
 
-    def failed(self, url: str, error: str) -> None:
-        """The address gave none; leave it alone for a while."""
+    def failed(self, url: str, error: str) -> int:
+        """The address gave none; leave it alone for a while. How often that was so in a row."""
         with self._lock:
             entry = self._entries[url]
             entry.failures += 1
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(entry.failures - 1, 10))
             entry.retry_at = self.clock() + pause * self.chance(0.8, 1.2)
             entry.last_error = error
+            return entry.failures
 
     def belongs_to(self, url: str, node: str) -> None:
         """The node that answers at this address, as it says itself."""

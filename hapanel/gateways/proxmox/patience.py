@@ -84,10 +84,10 @@ class PatientSocket(ssl.SSLSocket):
             try:
                 return super().recv_into(buffer, nbytes, flags)
             except TimeoutError:
-                waited = self._seconds - self._remaining(self._deadline)
-                if self._pulse.is_gone():
-                    message = f"no answer within {waited:.0f} s and no sign of life since"
-                    raise TimeoutError(message) from None
+                pass  # what is raised below shall not have this one for its cause
+            waited = self._seconds - self._remaining(self._deadline)
+            if self._pulse.is_gone():
+                raise TimeoutError(f"no answer within {waited:.0f} s and no sign of life since")
 
     def _remaining(self, deadline: float) -> float:
         remaining = deadline - time.monotonic()

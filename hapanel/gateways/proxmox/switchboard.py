@@ -6,6 +6,7 @@ when the connection never stood is the next address tried.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ from hapanel.ports.errors import (
 )
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 # After a 401 the same proof is not shown again for this long, doubling. Proxmox delays each bad
 # sign-in by 3 s and logs it, and a watching fail2ban would lock the panel's machine out.
@@ -115,7 +118,7 @@ class Switchboard:
                 self._look_who_answers(line)
                 answer = self._signed(line, partial(line.tell, method, path, body))
             except Unreachable as error:
-                self._book.failed(attempt.url, error.reason)
+                self._leave_alone(attempt.url, error)
                 errors.append(error)
                 if error.may_have_happened:
                     raise
@@ -161,10 +164,10 @@ class Switchboard:
             if errors:
                 self.traffic.again()
             try:
-                body = self._get(attempt, path, params)
+                body = self._get(attempt, path, params, is_second=bool(errors))
                 result = _decoded(body, decode, attempt.url)
             except (Unreachable, Garbage) as error:
-                self._book.failed(attempt.url, error.reason)
+                self._leave_alone(attempt.url, error)
                 errors.append(error)
             except (NodeUnreachable, ServerFault) as error:
                 # The address lives, but its node is not well; another one may be.
@@ -176,11 +179,18 @@ class Switchboard:
                 return result, attempt.url
         raise _most_telling(errors)
 
-    def _get(self, attempt: Attempt, path: str, params: Mapping[str, Any]) -> bytes:
+    def _leave_alone(self, url: str, error: ClusterError) -> None:
+        """Note that an address failed; the log hears of the first time in a row."""
+        if self._book.failed(url, error.reason) == 1:
+            log.warning("%s is left alone for a while: %s (%s)", url, error.reason, error.kind)
+
+    def _get(
+        self, attempt: Attempt, path: str, params: Mapping[str, Any], *, is_second: bool
+    ) -> bytes:
         line = self._line(attempt.url)
         if attempt.is_trial:
             self._signed(line, partial(line.ask, "version", {}, seconds=self._timeouts.trial))
-        seconds = self._seconds(attempt, path)
+        seconds = self._seconds(attempt, path, is_second=is_second)
         body = self._signed(line, partial(line.ask, path, params, seconds=seconds))
         self._look_who_answers(line, body if path == MEMBERS else None)
         return body
@@ -203,10 +213,13 @@ class Switchboard:
             return  # the decoder of the answer itself will say so, or the next answer
         self._identity.vouch(line.url, opened)
 
-    def _seconds(self, attempt: Attempt, path: str) -> float:
+    def _seconds(self, attempt: Attempt, path: str, *, is_second: bool) -> float:
+        """How long an answer may take. After one silent address the next one is not waited for as
+        long: whoever asks would be blind for most of a minute without knowing it."""
         if not path.startswith("nodes/"):
             return self._timeouts.look
-        return self._timeouts.direct if attempt.is_direct else self._timeouts.proxied
+        is_quick = attempt.is_direct or is_second
+        return self._timeouts.direct if is_quick else self._timeouts.proxied
 
     def _signed(self, line: Line, send: Callable[[], bytes]) -> bytes:
         """Send with a valid sign-in; a refused ticket is renewed once, a token never."""

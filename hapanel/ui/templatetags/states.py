@@ -77,7 +77,7 @@ def service_state(word: str, how: str = "state") -> SafeString:
 @register.simple_tag
 def operation_state(operation: Any, how: str = "state") -> SafeString:
     """The state of an operation."""
-    shown = states.operation_shown(operation.state, blind=bool(operation.blind_since))
+    shown = states.operation_shown(operation.state, blind=bool(operation.not_seen_since))
     return _drawn(shown, how)
 
 
