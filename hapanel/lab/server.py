@@ -37,12 +37,16 @@ class NodeApi:
     """Serves the connections of one node. `faults` of every node matter, because of proxying."""
 
     def __init__(
-        self, node: str, cluster: Cluster, faults: Mapping[str, ApiFault], disguise: Disguise
+        self,
+        node: str,
+        cluster: Cluster,
+        faults: Mapping[str, ApiFault],
+        disguise: Disguise | None = None,
     ) -> None:
         self._node = node
         self._cluster = cluster
         self._faults = faults
-        self._disguise = disguise
+        self._disguise = Disguise() if disguise is None else disguise
 
     async def serve(self, connection: Connection) -> None:
         """Answers request after request until either side has enough."""

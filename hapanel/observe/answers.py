@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -27,14 +27,16 @@ _PARTIAL = (PermissionMissing, ServerFault, BadRequest, Garbage, NodeUnreachable
 
 @dataclass(frozen=True)
 class Answers:
-    """What the cluster said. `lacking`: how the first question failed that was not answered."""
+    """What the cluster said. `asked`: the questions that leave the others worth asking when they
+    fail, as far as this look asked them; `lacking`: how those failed that were not answered."""
 
     look: Look
     digest: bytes
     tasks: tuple[Task, ...] | None
     answered_by: str
     seen_by: str
-    lacking: ClusterError | None
+    asked: frozenset[str]
+    lacking: Mapping[str, ClusterError]
     clock_offset: float | None = None
 
 
@@ -42,15 +44,17 @@ class _Asked:
     """Asks, and goes on when one question is not answered: the rest can still be seen."""
 
     def __init__(self) -> None:
-        self.lacking: ClusterError | None = None
+        self.names: set[str] = set()
+        self.lacking: dict[str, ClusterError] = {}
 
-    def maybe(self, wanted: bool, question: Callable[[], T]) -> T | None:
+    def maybe(self, name: str, wanted: bool, question: Callable[[], T]) -> T | None:
         if not wanted:
             return None
+        self.names.add(name)
         try:
             return question()
         except _PARTIAL as error:
-            self.lacking = self.lacking or error
+            self.lacking[name] = error
             return None
 
 
@@ -60,9 +64,9 @@ def ask(gateway: ClusterGateway, plan: Plan, known_digest: bytes | None) -> Answ
     asked_at = datetime.now(UTC)
     answer = gateway.resources(known_digest)
     answered_at = datetime.now(UTC)
-    ha = asked.maybe(plan.whole, gateway.ha_status)
-    membership = asked.maybe(plan.membership, gateway.membership)
-    tasks = asked.maybe(plan.tasks, gateway.tasks)
+    ha = asked.maybe("ha", plan.whole, gateway.ha_status)
+    membership = asked.maybe("membership", plan.membership, gateway.membership)
+    tasks = asked.maybe("tasks", plan.tasks, gateway.tasks)
     return Answers(
         look=Look(
             asked_at=asked_at,
@@ -77,6 +81,7 @@ def ask(gateway: ClusterGateway, plan: Plan, known_digest: bytes | None) -> Answ
         tasks=tasks,
         answered_by=gateway.answered_by or "",
         seen_by=node_at(gateway, gateway.answered_by),
+        asked=frozenset(asked.names),
         lacking=asked.lacking,
         clock_offset=gateway.clock_offset,
     )

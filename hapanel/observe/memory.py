@@ -15,12 +15,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from hapanel.observe.answers import Answers
 from hapanel.observe.events import Fact
 from hapanel.observe.pace import Pace
 from hapanel.observe.picture import Picture
 from hapanel.observe.quorum_watch import QuorumWatch
 from hapanel.observe.recorded import recorded_of
 from hapanel.observe.view import View
+from hapanel.ports.errors import ClusterError
 from nodes.models import Cluster, Event
 
 REREAD_SECONDS = 60.0
@@ -42,11 +44,20 @@ class Memory:
     # What nodes say that do not see the whole cluster, and whose turn it is to be asked.
     views: dict[str, View] = field(default_factory=dict)
     turn: int = 0
+    # How the questions failed that were not answered when they were asked last.
+    lacking: dict[str, ClusterError] = field(default_factory=dict)
 
     def is_current(self, pace: Pace) -> bool:
         """Whether nobody else wrote since and it is not too old."""
         fresh = time.monotonic() - self.read_at < REREAD_SECONDS
         return fresh and pace.generation == self.generation
+
+    def still_lacking(self, answers: Answers) -> ClusterError | None:
+        """Take in which questions were asked and answered; how one of those failed that are still
+        not answered. Not every look asks every question."""
+        rest = {name: e for name, e in self.lacking.items() if name not in answers.asked}
+        self.lacking = {**rest, **answers.lacking}
+        return next(iter(self.lacking.values()), None)
 
     def new_generation(self) -> str:
         """The mark under which the coming writes are known; this process keeps up with them."""

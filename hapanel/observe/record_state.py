@@ -42,7 +42,7 @@ def write_state(cluster: Cluster, answers: Answers, memory: Memory, journal: Jou
     """Write how the look went and what it said about the cluster as a whole."""
     said = _quorum(cluster, memory) | _ha(memory) | _names(cluster, answers)
     said |= _clock(cluster, answers.clock_offset)
-    lacking = answers.lacking
+    lacking = memory.still_lacking(answers)
     said |= {
         "reach": reach_of(lacking) if lacking else Reach.OK,
         "reach_detail": lacking.reason[:300] if lacking else "",

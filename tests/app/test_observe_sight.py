@@ -211,11 +211,14 @@ def test_what_the_ha_manager_does_not_tell_any_more_is_not_believed_any_more(
     assert (cluster.reach, cluster.ha_manager_node, cluster.ha_seen_at) == (reach, "", told_at)
     assert watcher.guest().sight == Sight.CURRENT
     assert watcher.node().lrm_state == ""
+    watcher.look(after=1.0)
+    assert watcher.double.asked == ["resources"]
+    assert watcher.cluster.reach == reach, "a look that does not ask it changes nothing about it"
     later = timezone.now() + timedelta(seconds=5)
     cluster.observed_at = later
     assert cluster.is_ha_stale(later + timedelta(seconds=2))
     assert not cluster.is_stale(later + timedelta(seconds=2))
-    assert "is seen in part only" in caplog.text
+    assert caplog.text.count("is seen in part only") == 1
     del watcher.double.fails["ha_status"]
     watcher.look()
     assert watcher.cluster.reach == Reach.OK

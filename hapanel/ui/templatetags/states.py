@@ -314,17 +314,13 @@ def reach_state(cluster: Any) -> SafeString:
 @register.simple_tag
 def clock_word(offset: float | None) -> SafeString:
     """How far a cluster's clock (seconds ahead of ours, None: as ours) is off, and whether that is
-    so much that times and forecasts cannot be compared."""
+    so much that times and forecasts cannot be compared. It may break into lines."""
     if not offset:
-        return _drawn(states.Shown("ok", gettext("as the panel's")), "state")
-    apart = words.duration_text(abs(offset))
-    text = (
-        gettext("%(time)s ahead of the panel's")
-        if offset > 0
-        else gettext("%(time)s behind the panel's")
-    )
+        return format_html("{}", gettext("as the panel's"))
+    ahead, behind = gettext("%(time)s ahead of the panel's"), gettext("%(time)s behind the panel's")
+    text = (ahead if offset > 0 else behind) % {"time": words.duration_text(abs(offset))}
     shape = "warn" if abs(offset) >= CLOCK_IS_WRONG else "off"
-    return _drawn(states.Shown(shape, text % {"time": apart}), "state")
+    return format_html('<span data-state="{}">{}</span> {}', shape, mark(shape), text)
 
 
 @register.simple_tag
