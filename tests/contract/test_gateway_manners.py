@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from hapanel.gateways.proxmox import ProxmoxGateway
+from hapanel.gateways.proxmox.traffic import Traffic
 from hapanel.kernel.names import GuestType
 from hapanel.ports.cluster import MOST_READS, Endpoint
 from hapanel.ports.errors import OtherCluster, SignInRefused, Unreachable
@@ -151,16 +153,20 @@ def test_no_more_calls_than_agreed_are_under_way_at_once(authority: Authority) -
         assert gateway.connections == 0
 
 
-def test_whoever_waits_too_long_for_its_turn_has_sent_nothing(authority: Authority) -> None:
-    def hang(_tls: ssl.SSLSocket, _request: Request) -> bytes:
-        time.sleep(1.5)
-        return VERSION
-
-    with asking(authority, hang) as (gateway, [server]), ThreadPoolExecutor(8) as threads:
-        waiting = [threads.submit(failure_of, gateway) for _ in range(6)]
-        reasons = [each.result().reason for each in waiting]
-        assert any("too many calls" in reason for reason in reasons)
-        assert len(server.requests) <= 2 * MOST_READS
+def test_whoever_waits_too_long_for_its_turn_has_sent_nothing() -> None:
+    traffic = Traffic()
+    with contextlib.ExitStack() as under_way:
+        for _ in range(MOST_READS):
+            under_way.enter_context(traffic.call("https://a", writes=False, seconds=1))
+        with (
+            pytest.raises(Unreachable, match="too many calls"),
+            traffic.call("https://a", writes=False, seconds=0.05),
+        ):
+            pytest.fail("nobody gets here")
+        with traffic.call("https://a", writes=True, seconds=0.05):
+            assert traffic.calls == MOST_READS + 1, "a change does not wait behind reads"
+    with traffic.call("https://a", writes=False, seconds=0.05):
+        assert traffic.calls == MOST_READS + 2
 
 
 def test_what_is_sent_again_is_counted(authority: Authority) -> None:
