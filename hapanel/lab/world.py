@@ -265,7 +265,6 @@ class World:
     def reuse_number(self, guest: Guest, name: str) -> None:
         """The guest was removed and a new one made under its number: another name, other cards,
         another identity, started a moment ago if it runs."""
-        guest.name = name
         guest.config["name" if guest.kind is Kind.QEMU else "hostname"] = name
         number = f"{self.random.getrandbits(24):06X}"
         card = ":".join(number[at : at + 2] for at in range(0, 6, 2))

@@ -80,16 +80,16 @@ def test_a_renamed_node_is_called_so_in_every_answer_and_in_paths(lab: LabProces
 
 def test_a_clock_that_is_hours_off_is_told_by_every_node(lab: LabProcess) -> None:
     lab.ctl("clock", "master", "-10800")
-    upid = lab.ask("POST", "/nodes/master/lxc/101/status/suspend").data
+    upid = lab.ask("POST", "/nodes/master/qemu/100/status/suspend").data
     stamp = int(upid.split(":")[4], 16)
     assert abs(time.time() - 10800 - stamp) < 5
     assert lab.end_of(upid)["exitstatus"] == "OK"
-    asked = {"source": "all", "typefilter": "vzsuspend", "since": stamp - 2}
+    asked = {"source": "all", "typefilter": "qmpause", "since": stamp - 2}
     assert upid in {t["upid"] for t in lab.ask("GET", "/nodes/master/tasks", asked).data}
     there = parsedate_to_datetime(lab.ask("GET", "/version", node="master").headers["date"])
     assert abs(time.time() - 10800 - there.timestamp()) < 5
     lab.ctl("clock", "master", "0")
-    lab.ask("POST", "/nodes/master/lxc/101/status/resume")
+    lab.ask("POST", "/nodes/master/qemu/100/status/resume")
 
 
 def test_another_certificate_is_shown_from_one_moment_to_the_next(lab: LabProcess) -> None:
