@@ -1,44 +1,15 @@
 """/cluster/options: datacenter.cfg. The answer takes property strings apart."""
 
 from hapanel.lab.api.routing import Call, Needs, api
-from hapanel.lab.schema import Param, Type, flag, items_of, maybe
+from hapanel.lab.datacenter import OPTIONS, PROPERTY_STRINGS
+from hapanel.lab.schema import Type, items_of, maybe
 
 Row = dict[str, object]
 
 MODIFY = Needs("/", ("Sys.Modify",))
 DEFAULT_MAC_PREFIX = "BC:24:11"
-TAG = r"(?i:[a-z0-9_][a-z0-9_\-+.]*)"
-KEYBOARDS = (
-    "de", "de-ch", "da", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu", "is",
-    "it", "ja", "lt", "mk", "nl", "no", "pl", "pt", "pt-br", "sv", "sl", "tr",
-)  # fmt: skip
-LANGUAGES = (
-    "ar", "ca", "da", "de", "en", "es", "eu", "fa", "fr", "hr", "he", "it", "ja", "ka", "kr", "nb",
-    "nl", "nn", "pl", "pt_BR", "ru", "sl", "sv", "tr", "ukr", "zh_CN", "zh_TW",
-)  # fmt: skip
-# Property strings that are taken apart: option -> its default key (a value without a key).
-PARTED = {
-    "crs": None, "ha": None, "migration": "type", "next-id": None, "notify": None,
-    "replication": "type", "tag-style": None, "u2f": None, "user-tag-access": None,
-    "webauthn": None,
-}  # fmt: skip
-OPTIONS: list[Param] = [
-    *(maybe(name) for name in PARTED),
-    maybe("bwlimit"),
-    maybe("consent-text", max_length=65536),
-    maybe("console", enum=("applet", "vv", "html5", "xtermjs")),
-    maybe("description", max_length=65536),
-    maybe("email_from"),
-    maybe("fencing", enum=("watchdog", "hardware", "both")),
-    maybe("http_proxy", pattern="http://.*"),
-    maybe("keyboard", enum=KEYBOARDS),
-    maybe("language", enum=LANGUAGES),
-    maybe("location"),
-    maybe("mac_prefix"),
-    maybe("max_workers", Type.INTEGER, minimum=1),
-    flag("migration_unsecure"),
-    maybe("registered-tags", pattern=f"(?:{TAG};)*{TAG}"),
-]
+# Told as they are written, though a property string as well.
+WHOLE = {"bwlimit"}
 
 
 @api.on("GET", "/cluster/options")
@@ -55,8 +26,8 @@ def cluster_options(call: Call) -> object:
 
 
 def _shown(name: str, value: str) -> object:
-    if name in PARTED:
-        return properties_of(value, PARTED[name])
+    if name in PROPERTY_STRINGS and name not in WHOLE:
+        return properties_of(value, PROPERTY_STRINGS[name].bare)
     if name == "registered-tags":
         return sorted(value.split(";"))
     return int(value) if name in ("max_workers", "migration_unsecure") else value

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from hapanel.lab.guests.formats import DRIVE, EFI_DISK, MOUNT, TPM_STATE, UNUSED
 from hapanel.lab.guests.options import UNUSED as UNUSED_KEYS
-from hapanel.lab.guests.properties import Format
 from hapanel.lab.guests.sizes import GIB, format_size, is_disk, is_disk_key
 from hapanel.lab.guests.volumes import (
     FILE_STORAGES,
@@ -21,6 +20,7 @@ from hapanel.lab.guests.volumes import (
     volumes_on,
 )
 from hapanel.lab.names import Kind
+from hapanel.lab.properties import Format
 from hapanel.lab.world import Guest, Storage, World
 
 NEW_DISK = re.compile(r"([^/:\s]+):(\d+(?:\.\d+)?)")

@@ -6,8 +6,8 @@ Facts: qemu-server QemuServer.pm, QemuServer/Drive.pm; pve-container LXC/Config.
 import re
 from collections.abc import Mapping
 
-from hapanel.lab.guests.properties import Format
 from hapanel.lab.guests.sizes import parse_size
+from hapanel.lab.properties import Format
 from hapanel.lab.schema import FALSE_WORDS, Param, Type, flag, items_of, maybe
 
 DNS_NAME = re.compile(

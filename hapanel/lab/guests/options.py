@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from hapanel.lab.formats import STORAGE_ID
 from hapanel.lab.guests import formats
-from hapanel.lab.guests.properties import Format
 from hapanel.lab.names import Kind
+from hapanel.lab.properties import Format
 from hapanel.lab.schema import Param, Type, flag, maybe
 
 BUSES = {"ide": 4, "sata": 6, "scsi": 31, "virtio": 16}

@@ -183,6 +183,28 @@ def test_the_datacenters_options_are_kept_shown_in_parts_and_heeded() -> None:
     scene(act)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "fault"),
+    [
+        ("crs", "ha=bogus", "crs.ha: value 'bogus' does not have a value in the enumeration"),
+        ("crs", "ha-auto-rebalance-margin=5", "required by 'crs.ha-auto-rebalance-margin'"),
+        ("migration", "insecure,network=10.0.0", "network: invalid format - value does not look"),
+        ("next-id", "upper=many", "next-id.upper: type check ('integer') failed - got 'many'"),
+        ("tag-style", "bogus=1", "invalid key in comma-separated list property: bogus"),
+    ],
+)
+def test_what_a_property_string_of_the_datacenter_forbids_is_told(
+    option: str, value: str, fault: str
+) -> None:
+    async def act(story: Story, client: Client) -> None:
+        root = As(client)
+        found = await root.faults("PUT", "/cluster/options", **{option: value})
+        assert fault in found[option]
+        assert option not in await root.get("/cluster/options")
+
+    scene(act)
+
+
 def test_a_storage_is_added_changed_disabled_and_forgotten() -> None:
     async def act(story: Story, client: Client) -> None:
         root = As(client)

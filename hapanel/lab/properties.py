@@ -66,15 +66,16 @@ class Format:
         return check
 
     def _faults(self, name: str, values: Mapping[str, str]) -> Sequence[str]:
-        found = []
-        for param in sorted(self.keys, key=lambda key: key.name):
-            if param.name in values:
-                fault = fault_of(values[param.name], param)
-            else:
-                fault = None if param.optional else MISSING
-            if fault:
-                found.append(f"{name}.{param.name}: {fault.rstrip()}\n")
-        return found
+        found: dict[str, str] = {}
+        for param in self.keys:
+            if param.name not in values:
+                if not param.optional:
+                    found[param.name] = MISSING
+            elif param.requires is not None and param.requires not in values:
+                found[param.requires] = f"missing property required by '{name}.{param.name}'"
+            elif fault := fault_of(values[param.name], param):
+                found[param.name] = fault.rstrip()
+        return [f"{name}.{key}: {fault}\n" for key, fault in sorted(found.items())]
 
     def print(self, values: Mapping[str, str]) -> str:
         """The value as a configuration holds it: the bare key, mandatory keys, the rest sorted."""
