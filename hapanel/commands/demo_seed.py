@@ -25,10 +25,20 @@ from nodes.models import Cluster, Mode, Reach
 
 PASSWORD = "demo"
 PEOPLE = {"ada": Role.ADMINISTRATOR, "oda": Role.OPERATOR, "hal": Role.HELP_DESK}
-# The lab calls its services as people in the server room do; callers have longer names for some.
+# The lab calls its services as people in the server room do; callers have longer names for them.
 SERVICE_NAMES = {
+    "Absensi": ("Staff attendance", "Absensi pegawai"),
+    "Admissions": ("Admissions portal", "Portal penerimaan mahasiswa baru"),
+    "CBT": ("Exam platform (CBT)", "Ujian berbasis komputer (CBT)"),
     "SIAKAD": ("SIAKAD (academic information system)", "SIAKAD (sistem informasi akademik)"),
     "E-Learning": ("E-learning", "E-learning (pembelajaran daring)"),
+    "Finance": ("Tuition payment", "Pembayaran biaya kuliah"),
+    "Journals": ("Journal portal", "Portal jurnal ilmiah"),
+    "Library": ("Library catalogue", "Katalog perpustakaan"),
+    "Mail": ("University mail", "Surel kampus"),
+    "SSO": ("Single sign-on", "Akun tunggal (SSO)"),
+    "Website": ("University website", "Situs web kampus"),
+    "Wi-Fi": ("Campus Wi-Fi", "Wi-Fi kampus"),
 }
 
 NOT_A_DEMO = refusal_kind(
@@ -56,11 +66,12 @@ class LabNode(msgspec.Struct):
 
 
 class LabService(msgspec.Struct):
-    """Something that a guest of the lab serves."""
+    """Something that a guest of the lab serves; `vmids` are all guests that it needs."""
 
     name: str
     vmid: int
     url: str
+    vmids: list[int] = []
 
 
 class LabReady(msgspec.Struct):
@@ -178,7 +189,11 @@ def seed_services(cluster: Cluster, services: Iterable[LabService]) -> None:
         Service.objects.update_or_create(
             cluster=cluster,
             name=english,
-            defaults={"name_id": indonesian, "vmids": [service.vmid], "url": service.url},
+            defaults={
+                "name_id": indonesian,
+                "vmids": service.vmids or [service.vmid],
+                "url": service.url,
+            },
         )
     loopback = cluster.services.filter(url__startswith="http://127.")
     loopback.exclude(name__in=seen).delete()

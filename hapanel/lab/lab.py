@@ -147,15 +147,21 @@ class Lab:
             "control_url": control_url,
             "control_token": control_token,
             "services": [
-                {
-                    "name": guest.serves.name,
-                    "vmid": guest.vmid,
-                    "url": self.services[guest.vmid].url,
-                }
+                self._service(guest.vmid, guest.serves.name)
                 for guest in self.world.guests.values()
                 if guest.serves is not None
             ],
             "time_scale": self.speed,
+        }
+
+    def _service(self, vmid: int, name: str) -> dict[str, object]:
+        """A service: the guest that answers for it, and all that it needs."""
+        behind = [guest.vmid for guest in self.scenario.guests if guest.behind == name]
+        return {
+            "name": name,
+            "vmid": vmid,
+            "url": self.services[vmid].url,
+            "vmids": [vmid, *behind],
         }
 
     async def close(self) -> None:

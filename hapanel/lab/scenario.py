@@ -29,7 +29,9 @@ class NodeSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StorageSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A storage; sizes in GiB. `templates` are files that containers can be made of."""
+    """A storage; sizes in GiB. `templates` are files that containers can be made of, `options`
+    further lines of its storage.cfg entry.
+    """
 
     storage: str
     type: str
@@ -53,7 +55,10 @@ class ServesSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class GuestSpec(msgspec.Struct, forbid_unknown_fields=True):
-    """A guest; `dirty_mib` is what it dirties a second, `working_set_mib` at most how much."""
+    """A guest; `dirty_mib` is what it dirties a second, `working_set_mib` at most how much.
+
+    `behind` names the service that another guest serves and that needs this one.
+    """
 
     vmid: int
     kind: Kind
@@ -71,6 +76,7 @@ class GuestSpec(msgspec.Struct, forbid_unknown_fields=True):
     resident: float = 0.92
     tags: str | None = None
     serves: ServesSpec | None = None
+    behind: str | None = None
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True):

@@ -178,8 +178,9 @@ class Demo:
         ]
         stop = how_to_stop(self._root, self._options.var)
         ctl = how_to_hurt(self._root, self._options.var)
+        victim = facts["lab"]["nodes"][-1]["name"]
         end = [
-            f"  Crash a node of the lab: {ctl} crash slave   (back: power-on slave)",
+            f"  Crash a node of the lab: {ctl} crash {victim}   (back: power-on {victim})",
             f"  Logs: {facts['var']}/log     End: Ctrl-C, or {stop}",
         ]
         return "\n".join(["", f"HA Panel demo: {facts['url']}", "", *accounts, "", *end, ""])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 from django.utils.formats import get_format, number_format
 from django.utils.translation import pgettext
@@ -83,3 +85,12 @@ def span_text(seconds: float | None) -> str:
     if whole < 86_400:
         return f"{whole // 3600} {hour} {whole % 3600 // 60} {minute}"
     return f"{whole // 86_400} {day} {whole % 86_400 // 3600} {hour}"
+
+
+def letters_of(names: Sequence[str]) -> list[str]:
+    """What tells names apart in one or two characters: `m`, `s`; `a1`, `b2` of ubd-a1, ubd-b2."""
+    alike = takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False))
+    shared = len(list(alike)) if len(names) > 1 else 0
+    apart = [name[shared:] or name[-1:] for name in names]
+    length = 1 if len({word[:1] for word in apart}) == len(apart) else 2
+    return [word[:length] for word in apart]

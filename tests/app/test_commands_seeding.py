@@ -15,6 +15,7 @@ from hapanel.accounts.models import ApiToken, User
 from hapanel.accounts.tokens import token_of
 from hapanel.accounts.vault import unseal
 from hapanel.helpdesk.models import Service
+from hapanel.lab.scenario import load
 from nodes.models import Cluster, Mode
 
 LINE: dict[str, Any] = {
@@ -139,3 +140,24 @@ def test_what_is_no_ready_line_is_refused(demo: Path) -> None:
         call_command("seed_demo", "--ready", str(demo / "ready.json"))
     with pytest.raises(CommandError, match="demo-ready-line"):
         call_command("seed_demo", "--ready", str(demo / "none.json"))
+
+
+def test_services_of_the_campus_have_names_in_both_languages_and_all_their_guests(
+    demo: Path,
+) -> None:
+    guests = load("campus").guests
+    served = [guest for guest in guests if guest.serves]
+    lines = [
+        {
+            "name": guest.serves.name,
+            "vmid": guest.vmid,
+            "url": f"http://127.0.107.{number}:8080/",
+            "vmids": [guest.vmid, guest.vmid + 1],
+        }
+        for number, guest in enumerate(served, start=100)
+        if guest.serves
+    ]
+    seed(demo, cluster="campus", services=lines)
+    services = Service.objects.all()
+    assert len(services) == 12
+    assert all(service.name_id and len(service.vmids) == 2 for service in services)

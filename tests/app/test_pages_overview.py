@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
+from hapanel.ui.words import letters_of
 from nodes.models import Cluster, Event, Node, NodeStatus, Reach
 from vms.models import HaResource
 
@@ -128,3 +130,19 @@ def test_a_manager_on_a_lost_node_is_not_shown_at_work(as_oda: Client, clusterub
     assert "Manager: slave, does not answer" in _page(as_oda)
     page = as_oda.get("/clusters/clusterubd/ha/").content.decode()
     assert "does not answer" in page.partition("HA manager</h2>")[2].partition("<dt>Quorum")[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "letters"),
+    [
+        (["master", "slave"], ["m", "s"]),
+        (["ubd-a1", "ubd-a2", "ubd-b1"], ["a1", "a2", "b1"]),
+        (["node1", "node2", "node3"], ["1", "2", "3"]),
+        (["pve", "pve2"], ["e", "2"]),
+        (["master"], ["m"]),
+    ],
+)
+def test_votes_are_lettered_so_that_nodes_can_be_told_apart(
+    names: list[str], letters: list[str]
+) -> None:
+    assert letters_of(names) == letters

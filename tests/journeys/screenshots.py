@@ -14,34 +14,38 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-CLUSTER = "/clusters/clusterubd/"
 PAGES = {
-    "overview": CLUSTER,
+    "overview": "{cluster}",
     "clusters": "/clusters/",
-    "nodes": f"{CLUSTER}nodes/",
-    "node": f"{CLUSTER}nodes/master/",
-    "node-storage": f"{CLUSTER}nodes/master/storage/",
-    "guests": f"{CLUSTER}guests/",
-    "guest": f"{CLUSTER}guests/100/",
-    "guest-ha": f"{CLUSTER}guests/100/ha/",
-    "guest-history": f"{CLUSTER}guests/100/history/",
-    "migrate": f"{CLUSTER}guests/100/migrate/",
-    "migrate-container": f"{CLUSTER}guests/101/migrate/",
-    "ha": f"{CLUSTER}ha/",
-    "migrations": f"{CLUSTER}migrations/",
+    "nodes": "{cluster}nodes/",
+    "node": "{cluster}nodes/{node}/",
+    "node-storage": "{cluster}nodes/{node}/storage/",
+    "guests": "{cluster}guests/",
+    "guest": "{cluster}guests/{vm}/",
+    "guest-ha": "{cluster}guests/{vm}/ha/",
+    "guest-history": "{cluster}guests/{vm}/history/",
+    "migrate": "{cluster}guests/{vm}/migrate/",
+    "migrate-container": "{cluster}guests/{container}/migrate/",
+    "ha": "{cluster}ha/",
+    "migrations": "{cluster}migrations/",
     "operations": "/operations/",
     "operation": "/operations/1/",
     "services": "/services/",
     "status": "/status/",
     "audit": "/audit/",
     "settings": "/settings/clusters/",
-    "settings-cluster": "/settings/clusters/clusterubd/",
+    "settings-cluster": "/settings{cluster}",
     "add-cluster": "/settings/clusters/add/",
     "people": "/settings/people/",
     "account": "/account/",
     "search": "/search/?q=siakad",
     "patterns": "/patterns/",
     "not-found": "/no-such-page/",
+}
+# What stands for whom in each scenario of the lab.
+SCENARIOS = {
+    "clusterubd": {"node": "master", "vm": 100, "container": 101},
+    "campus": {"node": "ubd-a1", "vm": 210, "container": 241},
 }
 VIEWS = [(1440, "light"), (1440, "dark"), (360, "light"), (360, "dark")]
 
@@ -76,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--out", type=Path, default=Path("/tmp/hapanel-shots"))
+    parser.add_argument("--scenario", default="clusterubd", choices=SCENARIOS)
     parser.add_argument("--who", default="ada")
     parser.add_argument("--language", default="en")
     parser.add_argument("--only", nargs="*", default=[])
@@ -86,7 +91,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         if asked.readme:
             page = signed_in(browser, asked.url, "oda", 1440, "light", "en")
-            take(page, CLUSTER, Path("docs/screenshots/overview.png"), full=False)
+            take(page, "/clusters/clusterubd/", Path("docs/screenshots/overview.png"), full=False)
         else:
             _take_all(browser, asked)
         browser.close()
@@ -94,13 +99,15 @@ def main() -> None:
 
 def _take_all(browser: Browser, asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
+    names = {"cluster": f"/clusters/{asked.scenario}/", **SCENARIOS[asked.scenario]}
     for width, theme in VIEWS:
         if f"{width}-{theme}" not in asked.views:
             continue
         page = signed_in(browser, asked.url, asked.who, width, theme, asked.language)
         for name, path in PAGES.items():
             if not asked.only or name in asked.only:
-                take(page, path, asked.out / f"{name}-{width}-{theme}-{asked.language}.png")
+                picture = f"{name}-{width}-{theme}-{asked.language}.png"
+                take(page, path.format_map(names), asked.out / picture)
         page.context.close()
 
 

@@ -6,7 +6,7 @@ what is larger is a template in templates/components.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -40,6 +40,12 @@ _filter("percent", words.percent_text)
 _filter("milliseconds", words.milliseconds_text)
 _filter("duration", words.duration_text)
 _filter("span", words.span_text)
+
+
+@register.filter
+def lettered(things: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Things with a name, each behind the few letters that tell it apart from the others."""
+    return list(zip(words.letters_of([thing.name for thing in things]), things, strict=True))
 
 
 @cache
