@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hapanel.lab.auth.tickets import Tickets
 from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.ha.wording import HaWording
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership
-from hapanel.lab.metrics import GuestReport
 from hapanel.lab.world import World
 
 
@@ -15,8 +16,8 @@ from hapanel.lab.world import World
 class Cluster:
     """What a handler may use.
 
-    `measured_rows` keeps the rows made of each guest's last report: reports change every ten
-    seconds, lists are read every second.
+    `packed_rows` keeps, while there are many guests, the text of each one's row beside what it was
+    made of: reports change every ten seconds, lists are read every second.
     """
 
     world: World
@@ -24,7 +25,7 @@ class Cluster:
     ha: HaManager
     hardware: Hardware
     tickets: Tickets = field(default_factory=Tickets)
-    measured_rows: dict[int, tuple[GuestReport, dict[str, object]]] = field(default_factory=dict)
+    packed_rows: dict[int, tuple[object, msgspec.Raw]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ha_wording = HaWording(self.world, self.membership, self.ha.state)

@@ -30,9 +30,10 @@ class Hardware:
 
     def run(self) -> None:
         """Starts the reports of every node."""
-        for node in self._world.nodes.values():
+        nodes = self._world.nodes
+        for number, node in enumerate(nodes.values()):
             self._report(node)
-            self._spawn(self._reports(node, REPORT_SECONDS))
+            self._spawn(self._reports(node, REPORT_SECONDS * (number + 1) / len(nodes)))
 
     def crash(self, node: Node) -> None:
         """The power cord is pulled."""
@@ -94,7 +95,9 @@ class Hardware:
         return work
 
     async def _reports(self, node: Node, first: float) -> None:
-        """The reports of one boot; what was told before stays until the first one replaces it."""
+        """The reports of one boot, at the node's own beat; what was told before stays until the
+        first one replaces it.
+        """
         clock, boot = self._world.clock, node.booted_at
         await clock.pass_time(first)
         while node.is_on and node.booted_at == boot:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from hapanel.lab.auth.accounts import ROOT
+from hapanel.lab.churn import Churn
 from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
 from hapanel.lab.disguise import Disguise
@@ -35,9 +36,9 @@ PANEL_USER = "hapanel@pve"
 
 
 class Lab:
-    """One running cluster."""
+    """One running cluster. `churn` is the share of its guests that change every ten seconds."""
 
-    def __init__(self, scenario: Scenario, *, speed: float, net: str) -> None:
+    def __init__(self, scenario: Scenario, *, speed: float, net: str, churn: float = 0.0) -> None:
         self.scenario = scenario
         self.speed = speed
         self.clock = Clock(speed)
@@ -47,6 +48,7 @@ class Lab:
         self.hardware = Hardware(self.world, self.membership)
         self.ha = HaManager(self.world, self.membership, self.hardware.reset)
         self.hardware.is_managed = self.ha.is_managed
+        self._churn = Churn(self.world, churn, self.ha.is_managed)
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
         self.disguise = Disguise()
@@ -83,6 +85,7 @@ class Lab:
         self.follow_hardware()
         self.hardware.run()
         self.ha.run()
+        self._churn.run()
         self._write_ca()
 
     def _certify(self, node: Node, authority: Authority) -> ssl.SSLContext:
@@ -166,6 +169,7 @@ class Lab:
 
     async def close(self) -> None:
         """Ends tasks, rounds and sockets."""
+        await self._churn.close()
         await self.ha.close()
         await self.hardware.close()
         await self.world.tasks.close()

@@ -3,6 +3,9 @@
 import math
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -21,23 +24,35 @@ class Wave:
         """Integral over time, for counters. Only the slow part wanders, so that it never falls."""
         if end <= start:
             return 0.0
-        slow, phase = self._slow()
+        slow, phase = self._slow
         wobble = (math.cos(slow * start + phase) - math.cos(slow * end + phase)) / slow
         return self.base * ((end - start) + min(self.swing, 0.9) * wobble)
 
+    @cached_property
     def _slow(self) -> tuple[float, float]:
         number = zlib.crc32(self.seed.encode())
         return math.tau / (240 + number % 180), (number >> 8) % 628 / 100
 
     def _wander(self, epoch: float) -> float:
-        slow, phase = self._slow()
+        slow, phase = self._slow
         step = math.floor(epoch / 2)
         jump = zlib.crc32(f"{self.seed}/{step}".encode()) / 0xFFFFFFFF * 2 - 1
         return 0.55 * math.sin(slow * epoch + phase) + 0.45 * jump
 
 
-@dataclass(frozen=True)
-class NodeReport:
+class GuestGauges:
+    """What wanders in one guest: shares of its processors and memory, bytes a second."""
+
+    def __init__(self, seed: str) -> None:
+        self.cpu = Wave(f"{seed}/cpu", 0.14, 0.8)
+        self.mem = Wave(f"{seed}/mem", 0.62, 0.12)
+        self.netin = Wave(f"{seed}/in", 190_000)
+        self.netout = Wave(f"{seed}/out", 640_000)
+        self.diskread = Wave(f"{seed}/read", 90_000)
+        self.diskwrite = Wave(f"{seed}/write", 210_000)
+
+
+class NodeReport(msgspec.Struct, frozen=True, gc=False):
     """What pvestatd of a node last told the cluster about the node."""
 
     at: float
@@ -47,8 +62,7 @@ class NodeReport:
     uptime: int
 
 
-@dataclass(frozen=True)
-class GuestReport:
+class GuestReport(msgspec.Struct, frozen=True, gc=False):
     """What pvestatd of a guest's node last told the cluster about the guest."""
 
     at: float

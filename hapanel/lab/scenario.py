@@ -110,8 +110,8 @@ def load(name: str) -> Scenario:
     """Reads a scenario by its name or by the path of a file."""
     path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
-        raise UnknownScenario(f"no scenario {name!r}; there are: {known}")
+        known = sorted(file.stem for file in FOLDER.glob("*.json"))
+        raise UnknownScenario(f"no scenario {name!r}; there are: {', '.join(known)} and scale")
     try:
         return msgspec.json.decode(path.read_bytes(), type=Scenario)
     except (OSError, msgspec.MsgspecError) as fault:

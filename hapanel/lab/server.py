@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from hapanel.lab.api.areas import api
-from hapanel.lab.api.routing import Call, Listing, Route, result_of
+from hapanel.lab.api.routing import LONG_LIST, Call, Listing, Route, result_of
 from hapanel.lab.auth.accounts import Principal
 from hapanel.lab.auth.sign_in import who_asks
 from hapanel.lab.cluster import Cluster
@@ -30,7 +30,6 @@ REQUESTS_PER_CONNECTION = 100
 UNREACHABLE_SECONDS = 3.0
 PROXY_TIMEOUT = 30.0
 AUTH_DELAY = 3.0
-SHUFFLE_KEYS_BELOW = 500
 
 
 class NodeApi:
@@ -200,7 +199,7 @@ def jumbled(value: object, cluster: Cluster) -> object:
         items = list(value.items())
         cluster.world.random.shuffle(items)
         return {key: jumbled(item, cluster) for key, item in items}
-    if isinstance(value, list) and len(value) < SHUFFLE_KEYS_BELOW:
+    if isinstance(value, list) and len(value) < LONG_LIST:
         return [jumbled(item, cluster) for item in value]
     return value
 

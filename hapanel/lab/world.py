@@ -15,10 +15,11 @@ from enum import StrEnum
 from hapanel.lab.auth.accounts import Accounts
 from hapanel.lab.clock import Clock
 from hapanel.lab.clusterlog import ClusterLog
+from hapanel.lab.crews import Crews
 from hapanel.lab.errors import died
 from hapanel.lab.guests.configured import Configured, Snapshot, digest_of
 from hapanel.lab.links import Links
-from hapanel.lab.metrics import GuestReport, NodeReport, Wave
+from hapanel.lab.metrics import GuestGauges, GuestReport, NodeReport, Wave
 from hapanel.lab.names import Kind, RunState
 from hapanel.lab.node_files import NodeFiles
 from hapanel.lab.services import FILE_SYSTEM, Services
@@ -192,6 +193,8 @@ class World:
         self.has_storage_config = True
         self.authority_pem = ""
         self._watchers: list[Callable[[], None]] = []
+        self._gauges: dict[int, GuestGauges] = {}
+        self._crews = Crews(self.nodes.keys(), self.guests)
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -214,6 +217,7 @@ class World:
 
     def changed(self) -> None:
         """Tells those who hold sockets that something may have to open or close."""
+        self._crews.forget()
         for watcher in self._watchers:
             watcher()
 
@@ -237,7 +241,7 @@ class World:
 
     def guests_of(self, node: str) -> Iterator[Guest]:
         """Guests configured on a node."""
-        return (guest for guest in self.guests.values() if guest.node == node)
+        return iter(self._crews.of(node).configured)
 
     def start_guest(self, guest: Guest, node: str) -> None:
         """The guest's process comes to life on `node`."""
@@ -285,25 +289,27 @@ class World:
         at = self.now() if at is None else at
         if not guest.is_running or at < guest.started_at:
             return GuestReport(at, RunState.STOPPED.value, 0, 0.0, 0, 0, 0, 0, 0)
-        since, key = guest.started_at, str(guest.vmid)
-        memory = self.wave(f"{key}/mem", guest.memory * 0.62, 0.12).at(at)
-        paused = guest.state is RunState.PAUSED
+        since, paused = guest.started_at, guest.state is RunState.PAUSED
+        gauges = self._gauges.get(guest.vmid)
+        if gauges is None:
+            gauges = self._gauges[guest.vmid] = GuestGauges(f"{self.cluster_name}/{guest.vmid}")
+        memory = guest.memory
         return GuestReport(
             at=at,
             status=guest.state.value if guest.kind is Kind.QEMU else RunState.RUNNING.value,
             uptime=max(0, int(at - since)),
-            cpu=0.0 if paused else self.wave(f"{key}/cpu", 0.14, 0.8).at(at),
-            mem=min(guest.memory, int(memory)),
-            netin=int(self.wave(f"{key}/in", 190_000).sum_between(since, at)),
-            netout=int(self.wave(f"{key}/out", 640_000).sum_between(since, at)),
-            diskread=int(self.wave(f"{key}/read", 90_000).sum_between(since, at)),
-            diskwrite=int(self.wave(f"{key}/write", 210_000).sum_between(since, at)),
+            cpu=0.0 if paused else gauges.cpu.at(at),
+            mem=min(memory, int(memory * gauges.mem.at(at))),
+            netin=int(gauges.netin.sum_between(since, at)),
+            netout=int(gauges.netout.sum_between(since, at)),
+            diskread=int(gauges.diskread.sum_between(since, at)),
+            diskwrite=int(gauges.diskwrite.sum_between(since, at)),
         )
 
     def measure_node(self, node: Node, at: float | None = None) -> NodeReport:
         """What pvestatd of that node measures at that time (now by default)."""
         at = self.now() if at is None else at
-        running = [g for g in self.guests.values() if g.runs_on == node.name]
+        running = self._crews.of(node.name).running
         load = 0.03 + sum(0.14 * g.cores for g in running) / max(1, node.cores)
         used = 2.4e9 + sum(g.memory * 0.66 for g in running)
         return NodeReport(

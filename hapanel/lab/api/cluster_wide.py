@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hapanel.lab.api.options import properties_of
 from hapanel.lab.api.routing import AUDIT_CLUSTER, Call, api
-from hapanel.lab.api.rows import guest_row, network_row, node_row, storage_row
+from hapanel.lab.api.rows import guest_rows, network_row, node_row, storage_row
 from hapanel.lab.api.task_rows import cluster_row
 from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.packages import PVE_VERSION
@@ -85,9 +85,9 @@ def _member_row(call: Call, node: Node) -> Row:
 def cluster_resources(call: Call) -> object:
     """Everything, from the reports the answering node has; filtered by what the caller may see."""
     wanted = call.text("type")
-    rows: list[Row] = [] if wanted else _pools(call)
+    rows: list[object] = [] if wanted else [*_pools(call)]
     if wanted in ("", "vm"):
-        rows += _guests(call)
+        rows += guest_rows(call)
     if wanted in ("", "node"):
         rows += call.shuffled([node_row(call, node) for node in call.world.nodes.values()])
     if wanted in ("", "storage"):
@@ -103,14 +103,6 @@ def _pools(call: Call) -> list[Row]:
         {"id": f"/pool/{name}", "type": "pool", "pool": name}
         for name in call.world.accounts.pools
         if call.may(f"/pool/{name}", "Pool.Audit")
-    ]
-
-
-def _guests(call: Call) -> list[Row]:
-    return [
-        guest_row(call, guest)
-        for guest in call.world.guests.values()
-        if call.may(f"/vms/{guest.vmid}", "VM.Audit")
     ]
 
 

@@ -76,17 +76,17 @@ async def ha_arm(call: Call) -> None:
 def ha_resources(call: Call) -> object:
     """The configuration, entry by entry."""
     wanted = call.text("type")
-    resources = call.cluster.ha.state.resources
-    rows = [_entry(call, r) for r in resources.values() if wanted in ("", r.type)]
+    resources, digest = call.cluster.ha.state.resources, _digest(call)
+    rows = [_entry(r, digest) for r in resources.values() if wanted in ("", r.type)]
     return call.shuffled(rows)
 
 
-def _entry(call: Call, resource: Resource) -> Row:
+def _entry(resource: Resource, digest: str) -> Row:
     row: Row = {
         "sid": resource.sid,
         "type": resource.type,
         "state": resource.state.value,
-        "digest": _digest(call),
+        "digest": digest,
     }
     if resource.max_restart is not None:
         row["max_restart"] = resource.max_restart
@@ -110,7 +110,7 @@ def ha_resource(call: Call) -> object:
     resource = call.cluster.ha.state.resources.get(_sid(call))
     if resource is None:
         raise died(f"no such resource '{_sid(call)}'")
-    return _entry(call, resource)
+    return _entry(resource, _digest(call))
 
 
 def _sid(call: Call) -> str:

@@ -1,6 +1,10 @@
 """Rows of /cluster/resources and /nodes: made of reports, which age."""
 
-from hapanel.lab.api.routing import Call
+from collections.abc import Sequence
+
+import msgspec
+
+from hapanel.lab.api.routing import LONG_LIST, Call
 from hapanel.lab.metrics import GuestReport, NodeReport
 from hapanel.lab.names import Kind
 from hapanel.lab.world import Guest, Node, Storage
@@ -15,33 +19,68 @@ def fresh_report_of_node(call: Call, node: Node) -> NodeReport | None:
     return None if node.name in call.silent else node.report
 
 
+Told = tuple[GuestReport | None, str, str | None, str | None, str | None, object]
+"""What a guest's row is made of: report, node, lock, state under HA, pool, tags."""
+
+
+def guest_rows(call: Call) -> Sequence[Row | msgspec.Raw]:
+    """The guests that the caller may see, as rows or, while they are many, as texts of rows.
+
+    Lock, node and hastate are fresh; what a guest measures is as old as its report.
+    """
+    is_seen = call.may_below("/vms", "VM.Audit")
+    hastates, pools = call.cluster.ha_wording.guest_states(), _pools_of_guests(call)
+    make = _row if len(call.world.guests) < LONG_LIST else _packed_row
+    return [
+        make(call, guest, _told(call, guest, hastates.get(vmid), pools.get(vmid)))
+        for vmid, guest in call.world.guests.items()
+        if is_seen(vmid)
+    ]
+
+
 def guest_row(call: Call, guest: Guest) -> Row:
-    """One guest. Lock, node and hastate are fresh; what it measures is as old as its report."""
-    row: Row = {"id": guest.id, "type": guest.kind.value, "vmid": guest.vmid, "node": guest.node}
+    """One guest, whether the caller may see it or not."""
     hastate = call.cluster.ha_wording.guest_state(guest.sid)
+    return _row(call, guest, _told(call, guest, hastate, _pools_of_guests(call).get(guest.vmid)))
+
+
+def _told(call: Call, guest: Guest, hastate: str | None, pool: str | None) -> Told:
+    report = None if guest.node in call.silent else guest.report
+    return report, guest.node, guest.lock, hastate, pool, guest.config.get("tags")
+
+
+def _packed_row(call: Call, guest: Guest, told: Told) -> msgspec.Raw:
+    known = call.cluster.packed_rows.get(guest.vmid)
+    if known is None or known[0] != told:
+        text = msgspec.Raw(msgspec.json.encode(_row(call, guest, told)))
+        known = call.cluster.packed_rows[guest.vmid] = told, text
+    return known[1]
+
+
+def _row(_call: Call, guest: Guest, told: Told) -> Row:
+    report, node, lock, hastate, pool, tags = told
+    row: Row = {"id": guest.id, "type": guest.kind.value, "vmid": guest.vmid, "node": node}
     if hastate is not None:
         row["hastate"] = hastate
-    if guest.lock is not None:
-        row["lock"] = guest.lock
-    if call.world.accounts.pools:
-        row |= _pool(call, guest)
-    report = None if guest.node in call.silent else guest.report
+    if lock is not None:
+        row["lock"] = lock
+    if pool is not None:
+        row["pool"] = pool
     if report is None:
         return {**row, "status": "unknown"}
-    if "tags" in guest.config:
-        row["tags"] = guest.config["tags"]
-    known = call.cluster.measured_rows
-    if guest.vmid not in known or known[guest.vmid][0] is not report:
-        known[guest.vmid] = report, _guest_numbers(guest, report)
-    return row | known[guest.vmid][1]
+    if tags is not None:
+        row["tags"] = tags
+    return row | _guest_numbers(guest, report)
 
 
-def _pool(call: Call, guest: Guest) -> Row:
-    """The pool of the guest, for those who may see it."""
-    for pool in call.world.accounts.pools.values():
-        if guest.vmid in pool.vms and call.may(f"/pool/{pool.name}", "Pool.Audit"):
-            return {"pool": pool.name}
-    return {}
+def _pools_of_guests(call: Call) -> dict[int, str]:
+    """The pool of each guest that is in one, for those who may see it."""
+    return {
+        vmid: pool.name
+        for pool in call.world.accounts.pools.values()
+        if call.may(f"/pool/{pool.name}", "Pool.Audit")
+        for vmid in pool.vms
+    }
 
 
 def _guest_numbers(guest: Guest, report: GuestReport) -> Row:

@@ -142,6 +142,10 @@ class HaWording:
         lrms = {lrm.node: _lrm_status(lrm) for lrm in self._state.lrms.values()}
         return {"quorum": quorum, "manager_status": manager, "lrm_status": lrms}
 
+    def guest_states(self) -> dict[int, str | None]:
+        """The same of all guests under HA, by their numbers."""
+        return {r.vmid: self.guest_state(sid) for sid, r in self._state.resources.items()}
+
     def guest_state(self, sid: str) -> str | None:
         """`hastate` of a guest in /cluster/resources: the manager's word, else the request."""
         resource = self._state.resources.get(sid)
