@@ -68,16 +68,22 @@ class Subscriber:
             self._queue.put_nowait(None)
 
     async def get(self) -> bytes | None:
-        """The next frames; None when the stream is over."""
+        """The next frames, all that wait already in one; None when the stream is over."""
         while True:
-            hint = await self._queue.get()
-            if self._ended or hint is None:
+            hints = [await self._queue.get()]
+            while not self._queue.empty():
+                hints.append(self._queue.get_nowait())
+            if self._ended:
                 return None
+            frames = b"".join(hint.frame for hint in hints if hint and self._is_news(hint))
             if self._overflowed:
                 self._overflowed = False
-                return RESET + hint.frame
-            if hint.id is None or self._after is None or hint.id > self._after:
-                return hint.frame
+                return RESET + frames
+            if frames:
+                return frames
+
+    def _is_news(self, hint: Hint) -> bool:
+        return hint.id is None or self._after is None or hint.id > self._after
 
 
 class Hub:

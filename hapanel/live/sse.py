@@ -125,7 +125,7 @@ class EventStreams:
                 side.cancel()
             await asyncio.gather(*sides, return_exceptions=True)
         with suppress(TimeoutError):  # whoever takes nothing does not hear of the end either
-            await asyncio.wait_for(_send_body(send, b"", more=False), SEND_SECONDS)
+            await _send_in_time(send, b"", more=False)
 
     async def _until_refused(self, headers: Headers, granted: frozenset[Permission]) -> None:
         """Returns when the person signed out, was removed, or has another role by now."""
@@ -137,22 +137,32 @@ class EventStreams:
 
 
 async def _pump(subscriber: Subscriber, greeting: bytes, send: Send) -> None:
-    await asyncio.wait_for(_send_body(send, greeting), SEND_SECONDS)
+    """Send what comes. Time is kept without a task of its own for each frame: with thousands of
+    streams those cost as much as the sending.
+    """
+    await _send_in_time(send, greeting)
     while True:
         try:
-            frame = await asyncio.wait_for(subscriber.get(), KEEP_ALIVE_SECONDS)
+            async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                frame = await subscriber.get()
         except TimeoutError:
             # An event and not a comment: a browser sees only events, and has to tell a stream
             # on which nothing happens from one that was cut without a word.
             frame = b"event: alive\ndata: {}\n\n"
         if frame is None:
             return
-        await asyncio.wait_for(_send_body(send, frame), SEND_SECONDS)
+        await _send_in_time(send, frame)
 
 
 async def _until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _send_in_time(send: Send, body: bytes, *, more: bool = True) -> None:
+    """Raises TimeoutError when the client takes nothing."""
+    async with asyncio.timeout(SEND_SECONDS):
+        await _send_body(send, body, more=more)
 
 
 async def _send_body(send: Send, body: bytes, *, more: bool = True) -> None:
