@@ -7,6 +7,7 @@ event streams need no thread each; so one process and one port serve both.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from types import FrameType
 from typing import Any
@@ -20,12 +21,13 @@ django_application = get_wsgi_application()
 from django.conf import settings  # noqa: E402 - settings and models need Django to be set up
 
 from hapanel.accounts.visitors import permissions_of  # noqa: E402
-from hapanel.live.hub import Hub  # noqa: E402
+from hapanel.live.hub import MOST_STREAMS, Hub  # noqa: E402
 from hapanel.live.sse import PATH, EventStreams, Receive, Scope, Send  # noqa: E402
 from hapanel.live.whole_requests import WholeRequests  # noqa: E402
 
 # Each thread may hold a database connection; more of them than this help nobody on few cores.
 WEB_THREADS = 12
+FILES_BESIDE_STREAMS = 500
 
 
 class Application:
@@ -51,6 +53,7 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                make_room_for_streams()
                 self._hub.start()
                 self._end_streams_with_us()
                 await send({"type": "lifespan.startup.complete"})
@@ -71,6 +74,18 @@ class Application:
                     before(number, frame)
 
             signal.signal(number, ending)
+
+
+def make_room_for_streams() -> None:
+    """Raise the soft limit of open files to what the hub's most streams need, if we may.
+
+    A login shell and systemd start us with 1,024, and who comes after that is not even refused.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_STREAMS + FILES_BESIDE_STREAMS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 application = Application()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from hapanel import asgi
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,3 +68,14 @@ def test_pages_and_streams_share_one_port_and_end_when_told(
     assert (status, json.loads(body)["code"]) == (401, "not-signed-in")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) in {0, -signal.SIGTERM}
+
+
+def test_the_web_process_makes_room_for_as_many_streams_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, pair: limits.append(pair))
+    for limit in ((1024, 524_288), (1024, 2048), (65_536, 524_288)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _what, limit=limit: limit)
+        asgi.make_room_for_streams()
+    assert limits == [(4500, 524_288), (2048, 2048)]
