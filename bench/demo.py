@@ -1,4 +1,6 @@
-"""The demo as somebody sees it: from a flip in the lab to the pixel, the first view, its memory."""
+"""The demo as somebody sees it: from a flip in the lab to the pixel, from a fault to grey and back
+to green, the first view, its memory.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.goals import Figure, percentile
+from bench.lab import control
 from bench.running import Demo, LabApi
 
 CHROMIUM = "/usr/bin/chromium"
@@ -23,15 +26,24 @@ SHOWN = """([vmid, wanted]) => {
   const row = rows.find((each) => each.innerText.includes(vmid));
   return row && row.querySelector(`.state[data-state="${wanted}"]`) !== null;
 }"""
+# How every node's API fails, in turn. Two intervals after it nothing may look fresh any more; the
+# page looks at its ages once a second.
+FAULTS = ("hang", "refuse", "hang", "error 500")
+GREY_GOAL = 7.0
+ALL_GREY = """(grey) => {
+  const seen = [...document.querySelectorAll("[data-observed-at][data-stale-after]")];
+  return seen.length > 0 && seen.every((part) => part.classList.contains("is-stale") === grey);
+}"""
 
 
 def measure() -> list[Figure]:
-    """All three, in one demo."""
+    """All of it, in one demo."""
     with Demo() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = _signed_in(browser, demo)
         first = _first_view(browser, demo, page)
         flips = _flips(page, demo)
+        grey, green = _faults(page, demo)
         browser.close()
         memory = _memory(demo)
     p50, p95 = statistics.median(flips), percentile(flips, 0.95)
@@ -39,6 +51,8 @@ def measure() -> list[Figure]:
     return [
         Figure("flip in the lab to pixel while watched: p95", p95, "s", 1.3, beside),
         Figure("flip in the lab to pixel while watched: p50", p50, "s", None, beside),
+        Figure("from a fault of every node to grey: worst", max(grey), "s", GREY_GOAL),
+        Figure("from healed to green: worst", max(green), "s", None, {"seconds": green}),
         Figure("first view of the overview on the wire", first / 1024, "KiB", 100),
         Figure("memory of the whole demo (PSS)", sum(memory.values()), "MB", 500, memory),
     ]
@@ -84,6 +98,27 @@ def _flips(page: Page, demo: Demo) -> list[float]:
         page.wait_for_function(SHOWN, arg=[str(VMID), shape], polling="raf", timeout=20_000)
         found.append(time.monotonic() - began)
     return found
+
+
+def _faults(page: Page, demo: Demo) -> tuple[list[float], list[float]]:
+    """Seconds from each fault until the whole overview is grey, and from its end to none of it."""
+    page.goto(f"{demo.url}/clusters/clusterubd/")
+    page.wait_for_function(ALL_GREY, arg=False)
+    grey, green = [], []
+    for fault in FAULTS:
+        page.wait_for_timeout(4000)
+        grey.append(_until(page, demo, fault, True))
+        green.append(_until(page, demo, "ok", False))
+    return grey, green
+
+
+def _until(page: Page, demo: Demo, behaviour: str, grey: bool) -> float:
+    """Let every node's API behave so; seconds until the page has turned."""
+    began, lab = time.monotonic(), demo.facts["lab"]
+    for node in lab["nodes"]:
+        control(lab, "api", node["name"], *behaviour.split())
+    page.wait_for_function(ALL_GREY, arg=grey, polling=100, timeout=60_000)
+    return time.monotonic() - began
 
 
 def _memory(demo: Demo) -> dict[str, float]:

@@ -37,11 +37,11 @@ class Figure:
 
 def table(figures: Iterable[Figure]) -> str:
     """The figures as people read them."""
-    lines = [f"{'':52} {'measured':>12} {'goal':>12}"]
+    lines = [f"{'':60} {'measured':>14} {'goal':>10}"]
     for figure in figures:
         measured = f"{figure.value:.2f} {figure.unit}"
         goal = f"<= {figure.goal:g}" if figure.goal is not None else ""
-        lines.append(f"{figure.name:52} {measured:>12} {goal:>12}  {figure.verdict}")
+        lines.append(f"{figure.name:60} {measured:>14} {goal:>10}  {figure.verdict}")
     return "\n".join(lines)
 
 

@@ -29,7 +29,7 @@ def measure() -> list[Figure]:
     """The two ratios."""
     with Served() as served:
         cluster = recorded(served)
-        bare = Bare(served)
+        bare = Bare(served.url, served.ca)
         with wiring.gateway_of(cluster) as gateway:
             for _ in range(3):
                 observe(cluster, gateway)

@@ -120,8 +120,17 @@ class Serving:
         self._running.__exit__(*exception)
         self._state.cleanup()
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The programs."""
+        return self._running.pids()
+
     def rest(self, seconds: float) -> None:
         """Let it run, looking after its programs."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._running.look(0.2)
+
+    def check(self) -> None:
+        """Look after its programs once."""
+        self._running.look(0.0)

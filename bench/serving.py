@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
@@ -60,26 +62,32 @@ class Served:
         """Change this share of the guests."""
         self.steer(f"change?{share}")
 
-    def calls_per_second(self, seconds: float) -> float:
-        """How many calls come in, averaged over some seconds."""
+    def calls_per_second(
+        self, seconds: float, meanwhile: Callable[[float], None] = time.sleep
+    ) -> float:
+        """How many calls come in, averaged over some seconds in which `meanwhile` is done."""
         before, began = self.steer("count")["calls"], time.monotonic()
-        time.sleep(seconds)
+        meanwhile(seconds)
         return (self.steer("count")["calls"] - before) / (time.monotonic() - began)
 
 
 class Bare:
     """The floor: one kept TLS connection without any panel around it."""
 
-    def __init__(self, served: Served) -> None:
-        context = ssl.create_default_context(cadata=served.ca)
+    def __init__(self, url: str, ca: str, headers: Mapping[str, str] | None = None) -> None:
+        place, context = urlsplit(url), ssl.create_default_context(cadata=ca)
+        self._headers = headers
         self._pool = urllib3.HTTPSConnectionPool(
-            "127.0.0.1", int(served.url.rpartition(":")[2]), ssl_context=context, maxsize=1
+            str(place.hostname), place.port, ssl_context=context, maxsize=1
         )
 
     def fetch(self) -> bytes:
         """The body of /cluster/resources."""
-        body: bytes = self._pool.request("GET", "/api2/json/cluster/resources").data
-        return body
+        path = "/api2/json/cluster/resources"
+        answer = self._pool.request("GET", path, headers=self._headers)
+        if answer.status != 200:
+            raise SystemExit(f"{path} answered {answer.status}")
+        return answer.data
 
 
 class Row(msgspec.Struct, gc=False):

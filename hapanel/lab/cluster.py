@@ -1,5 +1,6 @@
 """The cluster as its API sees it: the world, its membership, its HA manager, its tickets."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,7 +18,8 @@ class Cluster:
     """What a handler may use.
 
     `packed_rows` keeps, while there are many guests, the text of each one's row beside what it was
-    made of: reports change every ten seconds, lists are read every second.
+    made of: reports change every ten seconds, lists are read every second. `calls` counts the
+    requests that each node has read.
     """
 
     world: World
@@ -25,6 +27,7 @@ class Cluster:
     ha: HaManager
     hardware: Hardware
     tickets: Tickets = field(default_factory=Tickets)
+    calls: Counter[str] = field(default_factory=Counter)
     packed_rows: dict[int, tuple[object, msgspec.Raw]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ class NodeApi:
                 return
             if request is None:
                 return
+            self._cluster.calls[self._node] += 1
             fault = self._fault_of(request)
             answer = await self._answer(request, fault)
             if fault is not None and fault.kind is Misbehaviour.RESET:

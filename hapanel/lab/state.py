@@ -17,6 +17,7 @@ def picture(lab: Lab) -> dict[str, object]:
                 "sees": sorted(lab.membership.seen[name]),
                 "quorate": lab.membership.is_quorate(name),
                 "api": lab.faults[name].kind.value,
+                "calls": lab.cluster.calls[name],
             }
             for name, node in world.nodes.items()
         },
