@@ -18,7 +18,7 @@ from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership, QDevice
 from hapanel.lab.net.listener import Door, Listener
 from hapanel.lab.net.pki import Authority
-from hapanel.lab.scenario import Scenario, build
+from hapanel.lab.scenario import Scenario, build, rules_of
 from hapanel.lab.server import NodeApi
 from hapanel.lab.services import PROXY
 from hapanel.lab.world import Node, Power
@@ -74,6 +74,8 @@ class Lab:
         self.ha.adopt(
             (guest.vmid for guest in self.scenario.guests if guest.ha), self.scenario.crm_master
         )
+        for rule in rules_of(self.scenario, self.world):
+            self.ha.state.rules.by_name[rule.name] = rule
         for node in self.world.nodes.values():
             serve = NodeApi(node.name, self.cluster, self.faults, self.disguise).serve
             context = self._certify(node, self.authority)

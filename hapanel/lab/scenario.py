@@ -1,13 +1,16 @@
 """Scenarios: JSON files that describe a cluster, and how a world is made of one."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from hapanel.lab.auth.accounts import Pool
 from hapanel.lab.clock import Clock
 from hapanel.lab.guests.sizes import GIB, MIB
 from hapanel.lab.guests.volumes import volume_id
+from hapanel.lab.ha.rules import Rule, RuleType
 from hapanel.lab.names import Kind
 from hapanel.lab.world import Busyness, Guest, Node, Serves, Storage, World
 
@@ -79,8 +82,22 @@ class GuestSpec(msgspec.Struct, forbid_unknown_fields=True):
     behind: str | None = None
 
 
+class RuleSpec(msgspec.Struct, forbid_unknown_fields=True):
+    """An HA rule over guests, by their numbers."""
+
+    rule: str
+    type: RuleType
+    guests: list[int]
+    nodes: list[str] = []
+    strict: bool = False
+    affinity: str | None = None
+    comment: str | None = None
+
+
 class Scenario(msgspec.Struct, forbid_unknown_fields=True):
-    """A whole cluster. A `standalone` node has no corosync; no storages mean PVE's own `local`."""
+    """A whole cluster. A `standalone` node has no corosync; no storages mean PVE's own `local`.
+    `pools` name guests by their numbers.
+    """
 
     cluster: str
     nodes: list[NodeSpec]
@@ -90,6 +107,8 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     crm_master: str | None = None
     leaf_without_aki: bool = False
     standalone: bool = False
+    rules: list[RuleSpec] = []
+    pools: dict[str, list[int]] = {}
     seed: int = 1
 
 
@@ -118,6 +137,20 @@ def load(name: str) -> Scenario:
         raise UnknownScenario(f"{path} is no scenario: {fault}") from fault
 
 
+def rules_of(scenario: Scenario, world: World) -> Iterator[Rule]:
+    """The scenario's HA rules in the manager's words."""
+    for spec in scenario.rules:
+        yield Rule(
+            spec.rule,
+            spec.type,
+            resources=[world.guests[vmid].sid for vmid in spec.guests],
+            nodes=dict.fromkeys(spec.nodes),
+            strict=spec.strict,
+            affinity=spec.affinity,
+            comment=spec.comment,
+        )
+
+
 def build(scenario: Scenario, clock: Clock, net: str) -> World:
     """A world as the scenario says, with addresses below `net` (three octets)."""
     world = World(clock, scenario.cluster, scenario.seed)
@@ -134,6 +167,8 @@ def build(scenario: Scenario, clock: Clock, net: str) -> World:
         guest = world.guests[spec.vmid] = _guest(world, spec, address)
         if spec.running:
             _run_since_yesterday(world, guest)
+    for name, vmids in scenario.pools.items():
+        world.accounts.pools[name] = Pool(name, vms=set(vmids))
     return world
 
 

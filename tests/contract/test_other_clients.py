@@ -52,11 +52,11 @@ def test_proxmoxer_writes_ha_rules_and_migrates_through_ha(lab: LabProcess) -> N
         host, user="root@pam", password=lab.ready["root_password"], verify_ssl=lab.ready["ca_file"]
     )
     client._store["session"].trust_env = False
-    apart = {"type": "resource-affinity", "affinity": "negative", "resources": "vm:211,vm:212"}
-    client.cluster.ha.rules.post(rule="siakad-apart", **apart)
+    apart = {"type": "resource-affinity", "affinity": "negative", "resources": "vm:252,ct:250"}
+    client.cluster.ha.rules.post(rule="web-apart", **apart)
     rules = {rule["rule"]: rule for rule in client.cluster.ha.rules.get()}
-    assert set(rules["siakad-apart"]["resources"].split(",")) == {"vm:211", "vm:212"}
-    client.cluster.ha.rules("siakad-apart").delete()
+    assert set(rules["web-apart"]["resources"].split(",")) == {"vm:252", "ct:250"}
+    client.cluster.ha.rules("web-apart").delete()
     client.nodes("ubd-a2").lxc(250).migrate.post(target="ubd-b2", restart=1)
 
     def has_moved() -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from hapanel.lab.ha.rules import RuleType
 from hapanel.lab.names import Kind
 from hapanel.lab.scenario import FOLDER, Scenario, load
 
@@ -41,6 +42,21 @@ def test_the_campus_has_sixty_guests_behind_twelve_services(campus: Scenario) ->
     assert all(guest.serves or guest.behind for guest in campus.guests)
     kinds = Counter(guest.kind for guest in campus.guests)
     assert min(kinds[Kind.QEMU], kinds[Kind.LXC]) >= 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_can_be_kept_and_are_kept_at_the_start(name: str) -> None:
+    scenario = load(name)
+    places = {guest.vmid: guest.node for guest in scenario.guests if guest.ha}
+    for rule in scenario.rules:
+        nodes = [places[vmid] for vmid in rule.guests]
+        match rule.type, rule.affinity:
+            case RuleType.NODE_AFFINITY, _:
+                assert set(nodes) <= set(rule.nodes)
+            case _, "negative":
+                assert len(set(nodes)) == len(nodes)
+            case _:
+                assert len(set(nodes)) == 1
 
 
 def test_the_campus_has_memory_for_the_loss_of_any_one_node(campus: Scenario) -> None:
