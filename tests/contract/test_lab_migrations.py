@@ -214,14 +214,14 @@ def test_a_container_under_ha_is_shut_down_moved_and_started(home: LabProcess) -
     assert home.log_of(queued) == ["Requesting HA migration for CT 101 to node slave", "TASK OK"]
     task = eventually(lambda: newest(home, "vzmigrate"))
     assert task["user"] == "root@pam"
-    home.end_of(task["upid"])
+    # First what passes: `starting` is said for one round of the manager, half a second here.
+    eventually(lambda: service_status(home, "ct:101") == "ct:101 (slave, starting)")
+    eventually(lambda: service_status(home, "ct:101") == "ct:101 (slave, started)")
     log = home.log_of(task["upid"])
     assert log[0] == "task started by HA resource agent"
     said = " ".join(line[20:] for line in log[1:])
     wanted = "shutdown CT 101.*on shared storage 'vg_drbd'.*start final cleanup.*start container"
     assert re.search(wanted, said), said
-    eventually(lambda: service_status(home, "ct:101") == "ct:101 (slave, starting)")
-    eventually(lambda: service_status(home, "ct:101") == "ct:101 (slave, started)")
     assert home.guest(101)["silent"][-1]["because"] == "guest is stopped"
 
 
