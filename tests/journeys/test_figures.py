@@ -40,7 +40,7 @@ def test_percent_rate_and_remaining_time_follow_the_log_and_a_slower_link(demo: 
     transferred, total = parse_bytes(last[1]), parse_bytes(last[2])
     assert abs(before["percent"] - min(99.0, 100 * transferred / total)) <= 2
     try:
-        demo.ctl("slow-link", "master", "slave", "500", "--network", "all")
+        demo.ctl("slow-link", "master", "slave", "250", "--network", "all")
         time.sleep(3)
         after = demo.get(f"migrations/{operation['id']}/")
         last = memory_lines(after)[-1]
