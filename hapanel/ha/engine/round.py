@@ -85,16 +85,24 @@ class Round:
     def count_usage(self) -> None:
         """Start the counters anew from all services and the running guests outside HA."""
         online = self.nodes.online()
-        usage = _usage(self.draft, online)
+        usage: Usage
+        if self.draft.options.scheduler is Scheduler.BASIC:
+            usage = BasicUsage(online, self._count_all)
+        else:
+            usage = _sized_usage(self.draft, online)
+            self._count_all(usage)
+        self.scene = replace(self.scene, online=online, usage=usage)
+
+    def _count_all(self, usage: Usage) -> None:
         for sid, service in self.draft.services.items():
             usage.add(sid, self._as_told(service))
+        running = self.draft.running
         for name, each in self.draft.bystanders.items():
-            if self.draft.is_running(each.node, name):
+            if name in running.get(each.node, ()):
                 usage.add_bystander(name, each.node, each.load)
         for sid, guest in self.draft.guests.items():
             if sid not in self.draft.services and self.draft.is_running(guest.node, sid):
                 usage.add_bystander(sid, guest.node, guest.load)
-        self.scene = replace(self.scene, online=online, usage=usage)
 
     def _as_told(self, service: Service) -> Service:
         """The service as its LRM's last word makes it: a guest that started is measured already."""
@@ -196,9 +204,7 @@ def group_rules(draft: Draft) -> tuple[Rule, ...]:
     )
 
 
-def _usage(draft: Draft, online: frozenset[str]) -> Usage:
-    if draft.options.scheduler is Scheduler.BASIC:
-        return BasicUsage(online)
+def _sized_usage(draft: Draft, online: frozenset[str]) -> SizedUsage:
     loads = {sid: guest.load for sid, guest in draft.guests.items()}
     measured = _measured(draft) if draft.options.scheduler is Scheduler.DYNAMIC else None
     return SizedUsage(draft.machines, online, loads, measured)

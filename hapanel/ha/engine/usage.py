@@ -6,7 +6,7 @@ ones. A service that moves counts on both its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import fsum
 from typing import Protocol
 
@@ -55,14 +55,25 @@ class Usage(Protocol):
 
 
 class BasicUsage:
-    """Guests counted by node, all the same size."""
+    """Guests counted by node, all the same size.
 
-    def __init__(self, online: frozenset[str]) -> None:
+    fill: counts all guests. It is called when the counters are first needed: in most rounds nobody
+    asks for them.
+    """
+
+    def __init__(self, online: frozenset[str], fill: Callable[[Usage], None] | None = None) -> None:
         self._online = online
+        self._fill = fill
         self._count = dict.fromkeys(online, 0)
         self._places: dict[str, tuple[str, ...]] = {}
 
+    def _count_all(self) -> None:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill(self)
+
     def add(self, sid: str, service: Service) -> None:
+        self._count_all()
         places = tuple({node for node in used_nodes(service, self._online) if node})
         self._places[sid] = places
         for node in places:
@@ -74,11 +85,13 @@ class BasicUsage:
             self._count[node] += 1
 
     def remove(self, sid: str) -> None:
+        self._count_all()
         for node in self._places.pop(sid, ()):
             self._count[node] -= 1
 
     def scores(self, load: Load) -> Mapping[str, float]:
         del load
+        self._count_all()
         return self._count
 
 
