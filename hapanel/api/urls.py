@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from hapanel.api.audit import AuditViewSet
 from hapanel.api.clusters import ClusterViewSet
 from hapanel.api.docs import DocsView, NothingHere
+from hapanel.api.forecasts import ForecastView
 from hapanel.api.migrations import MigrationViewSet
 from hapanel.api.operations import OperationViewSet
 from hapanel.api.services import ServiceViewSet
@@ -57,6 +58,7 @@ urlpatterns = [
         MigrationViewSet.as_view({"post": "resolve"}),
         name="api-migration-resolve",
     ),
+    path("forecasts/", ForecastView.as_view(), name="api-forecasts"),
     path("operations/", OperationViewSet.as_view(LIST), name="api-operations"),
     path("operations/<number:id>/", OperationViewSet.as_view(ONE), name="api-operation"),
     path("services/", ServiceViewSet.as_view({**LIST, "post": "create"}), name="api-services"),

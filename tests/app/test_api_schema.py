@@ -43,6 +43,7 @@ PATHS = {
     "ha-resources/": {"get"},
     "ha-resources/{cluster}/{sid}/": {"get"},
     "events/": {"get"},
+    "forecasts/": {"post"},
     "migrations/": {"get", "post"},
     "migrations/{id}/": {"get"},
     "migrations/{id}/cancel/": {"post"},

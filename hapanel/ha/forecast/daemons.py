@@ -51,8 +51,8 @@ _LRM_MODES = {
 class Phase(msgspec.Struct, frozen=True):
     """Where the daemons are in their rounds: the `n`-th of many evenly spread choices.
 
-    coarse: the daemons of all nodes go in step, and slaves try for the manager's lock every ten
-    seconds only. That is many times cheaper, places guests as well, and tells no times.
+    coarse: the daemons of all nodes go in step, and all but the master take longer rests. That is
+    many times cheaper, places guests as well, and tells no times.
     """
 
     n: int = 0
@@ -71,8 +71,10 @@ class Phase(msgspec.Struct, frozen=True):
 
     def profile(self, nodes: int) -> Profile:
         """The timing of a cluster of so many nodes."""
-        retry = 10.0 if self.coarse else 1.0
-        return msgspec.structs.replace(real(nodes), rechecks=False, slave_retry=retry)
+        timed = msgspec.structs.replace(real(nodes), rechecks=False)
+        if not self.coarse:
+            return timed
+        return msgspec.structs.replace(timed, slave_retry=30.0, waiting=15.0, lrm_active=20.0)
 
 
 class Daemons:

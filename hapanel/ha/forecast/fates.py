@@ -45,10 +45,10 @@ class Fates:
         self._members = {n.name for n in seen.nodes if n.is_member}
         self._left = self._members - self._fail - resets.keys()
         homes = {guest.sid: guest.node for guest in seen.guests}
-        self._first: dict[str, float] = {}
+        self._first: dict[tuple[str, str], float] = {}
         for sid, start in trial.starts.items():
-            home = homes[sid]
-            self._first[home] = min(start.at, self._first.get(home, start.at))
+            way = (homes[sid], start.node)
+            self._first[way] = min(start.at, self._first.get(way, start.at))
 
     def all(self, living: Sequence[GuestForecast]) -> tuple[GuestForecast, ...]:
         """Every guest. living: what `lives` says of each; those on lost nodes are told anew, in
@@ -99,7 +99,9 @@ class Fates:
     # it is started elsewhere
 
     def _started(self, guest: SeenGuest, node: str, at: float) -> GuestForecast:
-        started = self._window(guest, at)
+        waits = at - self._first[guest.node, node]
+        window = self._times.starts.get(guest.node)
+        started = window.later(waits) if window else None
         obstacle = self._ground.obstacle(guest, node) or self._ground.take_memory(guest, node)
         boot = self._seen.boots.get(guest.sid)
         scaled = started.faster(self._seen.time_scale) if started else None
@@ -119,18 +121,12 @@ class Fates:
             node=node,
             seconds=None if fails else seconds,
             started=scaled,
-            reasons=tuple(self._why_there(guest, node, at, obstacle)),
+            reasons=tuple(self._why_there(node, waits, obstacle)),
             unknowns=tuple(doubts),
             passed=self._passed(guest),
         )
 
-    def _window(self, guest: SeenGuest, at: float) -> Window | None:
-        window = self._times.starts.get(guest.node)
-        return window.later(at - self._first.get(guest.node, at)) if window else None
-
-    def _why_there(
-        self, guest: SeenGuest, node: str, at: float, obstacle: Reason | None
-    ) -> Iterable[Reason]:
+    def _why_there(self, node: str, waits: float, obstacle: Reason | None) -> Iterable[Reason]:
         if obstacle is not None:
             yield obstacle
         yield because(Code.TAKEN_OVER, node=node)
@@ -138,7 +134,7 @@ class Fates:
             yield because(Code.ONLY_ONE_LEFT, node=node)
         if self._seen.manager_node in self._fail:
             yield because(Code.SEAT_DIES, node=self._seen.manager_node)
-        waits = (at - self._first.get(guest.node, at)) / self._seen.time_scale
+        waits /= self._seen.time_scale
         if waits >= _QUEUE_WORTH_TELLING:
             yield because(Code.QUEUED, node=node, seconds=round(waits))
 

@@ -9,6 +9,7 @@ import msgspec
 
 from hapanel.ha.forecast.reasons import Passed, Reason
 from hapanel.ha.forecast.timing import Window
+from hapanel.kernel.refusal import Translate, gettext_noop, untranslated
 
 
 class Outcome(StrEnum):
@@ -35,12 +36,28 @@ class Stage(StrEnum):
     RESET = "reset"
 
 
+STAGES: Mapping[Stage, str] = {
+    Stage.GONE: gettext_noop("%(node)s is gone."),
+    Stage.QUORUM_LOST: gettext_noop("The others notice, and have no quorum."),
+    Stage.QUORUM_KEPT: gettext_noop("The others notice, and keep the quorum."),
+    Stage.NEW_MANAGER: gettext_noop("The HA manager is at work on %(node)s."),
+    Stage.NOTICED: gettext_noop("The HA manager misses %(node)s and begins to wait."),
+    Stage.FENCE: gettext_noop("Fencing of %(node)s: the HA manager waits until its lock has died."),
+    Stage.LOCK: gettext_noop("The lock is taken: %(node)s is surely dead, recovery begins."),
+    Stage.RESET: gettext_noop("The watchdog of %(node)s resets it."),
+}
+
+
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """A stage of the story, typically `at` seconds after the failure, on `node`."""
 
     stage: Stage
     at: float
     node: str
+
+    def sentence(self, translate: Translate = untranslated) -> str:
+        """The stage in words."""
+        return translate(STAGES[self.stage]) % {"node": self.node}
 
 
 class GuestForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,8 +59,8 @@ SENTENCES: Mapping[Code, str] = {
     ),
     Code.TAKEN_OVER: gettext_noop("The HA manager starts it on %(node)s."),
     Code.SEAT_DIES: gettext_noop(
-        "The HA manager sits on %(node)s and dies with it. Another one begins after two minutes "
-        "and waits one more before it fences."
+        "The HA manager sits on %(node)s and dies with it. Another node has to take its seat "
+        "first, and then waits anew before it fences."
     ),
     Code.ONLY_ONE_LEFT: gettext_noop("%(node)s is the only node left for it."),
     Code.NO_QUORUM: gettext_noop(

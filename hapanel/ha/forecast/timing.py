@@ -24,6 +24,8 @@ _TRIALS = 16
 _RETURNS = 5
 # What the engine leaves out on both sides: turns that take a moment, starts that take another.
 _EARLY, _LATE = 4.0, 8.0
+# An LRM's last turn may have taken a while, so that it fed the watchdog earlier than it renewed.
+_RESET_EARLY = 10.0
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def timing(seen: Snapshot, fail: Collection[str]) -> Timing:
     homes = {guest.sid: guest.node for guest in core.guests}
     first = [min((s.at for s in trial.starts.values()), default=0.0) for trial in trials]
     middle = sorted(range(_TRIALS), key=first.__getitem__)[_TRIALS // 2]
-    resets = _spread(dict(trial.resets) for trial in trials)
+    resets = _spread((dict(trial.resets) for trial in trials), early=_RESET_EARLY)
     returns: dict[str, Window] = {}
     if not trials[middle].is_quorate:
         later = [trial.come_back() for trial in trials[:_RETURNS]]
@@ -99,13 +101,13 @@ def _windows(trials: Iterable[Trial], homes: Mapping[str, str]) -> dict[str, Win
     return _spread({homes[sid]: start.at for sid, start in t.starts.items()} for t in trials)
 
 
-def _spread(trials: Iterable[Mapping[str, float]]) -> dict[str, Window]:
+def _spread(trials: Iterable[Mapping[str, float]], early: float = _EARLY) -> dict[str, Window]:
     found: dict[str, list[float]] = {}
     for trial in trials:
         for name, at in trial.items():
             found.setdefault(name, []).append(at)
     return {
-        home: Window(least=min(ats) - _EARLY, typical=median(ats), most=max(ats) + _LATE)
+        home: Window(least=min(ats) - early, typical=median(ats), most=max(ats) + _LATE)
         for home, ats in found.items()
     }
 
