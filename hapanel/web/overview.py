@@ -60,6 +60,7 @@ class Risks:
     guests: list[Guest]
     total: int
     is_now: bool = False  # there is no quorum already
+    fatal: tuple[str, ...] = ()  # nodes whose loss costs the quorum
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -126,17 +127,21 @@ def _ha(cluster: Cluster) -> HaCounts:
 
 
 def risks(cluster: Cluster, verdict: Verdict) -> Risks:
-    """HA guests that nobody would restart: on nodes whose loss the quorum would not survive.
+    """HA guests that die with a node and that nobody would restart, as the forecast has it.
 
-    Without a quorum that is every one of them.
+    Those on a node whose loss costs the quorum; and those on all others, for these hold HA guests,
+    lose the quorum with it and are reset by their watchdogs, unless HA is disarmed. Without a
+    quorum now that is every one of them.
     """
     is_now = verdict.code is Code.NOT_QUORATE
-    fatal = _fatal_nodes(verdict)
+    fatal = tuple(_fatal_nodes(verdict))
     if not fatal and not is_now:
         return Risks([], 0)
-    managed = guests_of(cluster).exclude(ha_state__in=["", "ignored"]).exclude(status="stopped")
-    at_risk = managed if is_now else managed.filter(node__in=fatal)
-    return Risks(list(at_risk.order_by("vmid")[:RISKS_NAMED]), at_risk.count(), is_now)
+    at_risk = guests_of(cluster).exclude(ha_state__in=["", "ignored"]).exclude(status="stopped")
+    if not is_now and cluster.ha_armed_state.startswith("disarm"):
+        at_risk = at_risk.filter(node__in=fatal)
+    guests = list(at_risk.order_by("vmid")[:RISKS_NAMED])
+    return Risks(guests, at_risk.count(), is_now, fatal)
 
 
 def _fatal_nodes(verdict: Verdict) -> Iterable[str]:

@@ -3,12 +3,22 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from hapanel.web import account, cluster_settings, finding, history, overview, pages, people
+from hapanel.web import (
+    account,
+    cluster_settings,
+    finding,
+    forecast,
+    history,
+    overview,
+    pages,
+    people,
+)
 
 urlpatterns = [
     path("", overview.home, name="home"),
     path("clusters/", overview.clusters, name="clusters"),
     path("clusters/<str:cluster>/", overview.cluster_overview, name="cluster"),
+    path("clusters/<str:cluster>/forecast/", forecast.forecast_page, name="forecast"),
     path("search/", finding.search, name="search"),
     path("tree/", finding.tree_part, name="tree"),
     path("tasks/", history.tasks_part, name="tasks"),

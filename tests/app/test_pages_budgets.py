@@ -26,6 +26,7 @@ BUDGETS = {
     "/clusters/clusterubd/guests/100/": 20,
     "/clusters/clusterubd/guests/100/migrate/": 26,
     "/clusters/clusterubd/ha/": 15,
+    "/clusters/clusterubd/forecast/": 18,
     "/clusters/clusterubd/migrations/": 13,
     "/operations/": 13,
     "/audit/": 13,

@@ -27,6 +27,7 @@ PAGES = {
     "migrate": "{cluster}guests/{vm}/migrate/",
     "migrate-container": "{cluster}guests/{container}/migrate/",
     "ha": "{cluster}ha/",
+    "forecast": "{cluster}forecast/",
     "migrations": "{cluster}migrations/",
     "operations": "/operations/",
     "operation": "/operations/1/",

@@ -19,6 +19,7 @@ PAGES = [
     "/clusters/clusterubd/guests/100/",
     "/clusters/clusterubd/guests/100/migrate/",
     "/clusters/clusterubd/ha/",
+    "/clusters/clusterubd/forecast/",
     "/clusters/clusterubd/migrations/",
     "/operations/",
     "/services/",
