@@ -41,6 +41,8 @@ FORECAST_OF_THE_PAST = refusal_kind(
 )
 CLOCK_SLACK = timedelta(seconds=30)
 _REMEMBERED = 8
+# All single failures of a large cluster and then some; there are endlessly many combinations.
+_ANSWERS_REMEMBERED = 100
 
 
 class _Pictures:
@@ -52,20 +54,28 @@ class _Pictures:
             OrderedDict()
         )
 
-    def ask(self, seen: Snapshot, fail: Sequence[str]) -> Forecast:
-        """The answer for a snapshot, the remembered one when nothing changed since."""
+    def ask(self, seen: Snapshot, *fails: Sequence[str]) -> tuple[Forecast, ...]:
+        """One answer for each of `fails`, the remembered one when nothing changed since."""
         key = msgspec.msgpack.encode(seen)
         with self._lock:
             if key not in self._known:
                 self._known[key] = (Oracle(seen), {})
             self._known.move_to_end(key)
-            oracle, answers = self._known[key]
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-            wanted = tuple(sorted(set(fail)))
-            if wanted not in answers:
-                answers[wanted] = oracle.forecast(*wanted)
-            return answers[wanted]
+            return tuple(self._answer(*self._known[key], fail) for fail in fails)
+
+    @staticmethod
+    def _answer(
+        oracle: Oracle, answers: dict[tuple[str, ...], Forecast], fail: Sequence[str]
+    ) -> Forecast:
+        wanted = tuple(sorted(set(fail)))
+        found = answers.get(wanted)
+        if found is None:
+            if len(answers) >= _ANSWERS_REMEMBERED:
+                answers.clear()
+            found = answers[wanted] = oracle.forecast(*wanted)
+        return found
 
 
 _pictures = _Pictures()
@@ -97,7 +107,7 @@ def forecast(cluster: Cluster, fail: Sequence[str]) -> Forecast:
         raise Refused(
             *(UNKNOWN_NODE(cluster=cluster.name, node=name, nodes=listed) for name in unknown)
         )
-    return _pictures.ask(seen, fail)
+    return _pictures.ask(seen, fail)[0]
 
 
 def forecast_each(cluster: Cluster) -> tuple[Forecast, ...]:
@@ -106,4 +116,4 @@ def forecast_each(cluster: Cluster) -> tuple[Forecast, ...]:
     if refusal is not None:
         raise Refused(refusal)
     seen = snapshot_of(cluster)
-    return tuple(_pictures.ask(seen, [node.name]) for node in seen.nodes if node.is_member)
+    return _pictures.ask(seen, *([node.name] for node in seen.nodes if node.is_member))

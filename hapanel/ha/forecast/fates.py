@@ -18,6 +18,8 @@ from hapanel.ha.forecast.trial import Trial
 from hapanel.ha.quorum import Ballot
 
 _QUEUE_WORTH_TELLING = 5.0
+# However fast the cluster's waits are, a start takes its moment, and so does seeing it.
+_AT_LATEST_LATER = 2.0
 
 
 class Fates:
@@ -105,6 +107,8 @@ class Fates:
         obstacle = self._ground.obstacle(guest, node) or self._ground.take_memory(guest, node)
         boot = self._seen.boots.get(guest.sid)
         scaled = started.faster(self._seen.time_scale) if started else None
+        if scaled:
+            scaled = replace(scaled, most=scaled.most + _AT_LATEST_LATER)
         seconds = scaled
         if scaled and boot:
             seconds = Window(
