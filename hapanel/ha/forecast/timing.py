@@ -17,7 +17,7 @@ from hapanel.ha.engine.words import ServiceState
 from hapanel.ha.forecast.daemons import Phase
 from hapanel.ha.forecast.initial import Scenery, state_of
 from hapanel.ha.forecast.snapshot import SeenGuest, SeenNode, Snapshot
-from hapanel.ha.forecast.trial import Trial
+from hapanel.ha.forecast.trial import LONGEST_FOR_ONE, Trial
 from hapanel.ha.quorum import qdevice_votes
 
 _TRIALS = 16
@@ -83,7 +83,10 @@ def timing(seen: Snapshot, fail: Collection[str]) -> Timing:
     watched = [guest.sid for guest in core.guests if guest.node in fail]
     every = [guest.sid for guest in core.guests]
     scenery = Scenery(core, len(seen.nodes))
-    trials = [Trial(scenery.world(every, Phase(n)), fail, watched).die() for n in range(_TRIALS)]
+    trials = [
+        Trial(scenery.world(every, Phase(n)), fail, watched).die(LONGEST_FOR_ONE)
+        for n in range(_TRIALS)
+    ]
     homes = {guest.sid: guest.node for guest in core.guests}
     first = [min((s.at for s in trial.starts.values()), default=0.0) for trial in trials]
     middle = sorted(range(_TRIALS), key=first.__getitem__)[_TRIALS // 2]
@@ -107,7 +110,7 @@ def _spread(trials: Iterable[Mapping[str, float]], early: float = _EARLY) -> dic
         for name, at in trial.items():
             found.setdefault(name, []).append(at)
     return {
-        home: Window(least=min(ats) - early, typical=median(ats), most=max(ats) + _LATE)
+        home: Window(least=max(0.0, min(ats) - early), typical=median(ats), most=max(ats) + _LATE)
         for home, ats in found.items()
     }
 

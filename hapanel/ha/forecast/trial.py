@@ -25,7 +25,9 @@ from hapanel.ha.engine.world import World
 from hapanel.ha.forecast.daemons import NOW
 
 _CHUNK = 10.0
-_LONGEST = 540.0
+# Enough for a queue of many guests. One guest alone is back long before, or never.
+LONGEST = 540.0
+LONGEST_FOR_ONE = 300.0
 _RETURN_AT = 300.0
 _AFTER_RETURN = 240.0
 _AT_AN_END = frozenset({ServiceState.ERROR, ServiceState.STOPPED, ServiceState.FREEZE})
@@ -54,11 +56,11 @@ class Trial:
         self.new_master: tuple[str, float] | None = None
         self._zero = NOW
 
-    def die(self) -> Trial:
-        """Let the nodes die and run until nothing more comes of it."""
+    def die(self, longest: float = LONGEST) -> Trial:
+        """Let the nodes die and run until nothing more comes of it, or for `longest` seconds."""
         self._enter(*(PowerOff(node) for node in self.fail))
         until = NOW
-        while until < NOW + _LONGEST and not self._is_over():
+        while until < NOW + longest and not self._is_over():
             until += _CHUNK
             self._run(until)
         return self
@@ -93,6 +95,8 @@ class Trial:
         world = self.world
         if world.now - NOW <= world.profile.qdevice_gap[1] + _CHUNK:
             return False
+        if world.disarm is not None:
+            return True
         if not self.is_quorate:
             return all(
                 (lrm.watchdog is None) for node, lrm in world.lrms.items() if node not in self.fail
@@ -105,7 +109,10 @@ class Trial:
     def _is_settled(self, sid: str) -> bool:
         if sid in self.starts or isinstance(self.choices.get(sid), NoPlace):
             return True
-        return self.world.services[sid].state in _AT_AN_END
+        service = self.world.services[sid]
+        if service.state is ServiceState.STARTED and service.is_running:
+            return service.node not in self.fail
+        return service.state in _AT_AN_END
 
     def _note(self, events: Collection[Event]) -> None:
         for event in events:
