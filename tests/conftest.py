@@ -18,7 +18,7 @@ def facts() -> Path:
     return machine.FACTS
 
 
-ORDER = ("pure", "app", "contract", "test_on_postgresql.py", "journeys")
+ORDER = ("pure", "app", "contract", "journeys", "test_beside.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,18 @@
+"""What ran beside the session has passed."""
+
+from __future__ import annotations
+
+from tests.beside import Beside
+
+
+def test_the_app_tests_pass_on_postgresql_too(beside: Beside) -> None:
+    """The production database must behave like the embedded one: the same tests, on both."""
+    status, printed = beside.end("postgresql")
+    assert status == 0, printed
+    assert "database: postgresql" in printed, printed
+
+
+def test_the_journeys_that_mostly_wait_pass(beside: Beside) -> None:
+    """kill -9 of the worker, frozen nodes: tests/journeys/beside."""
+    status, printed = beside.end("journeys")
+    assert status == 0, printed
