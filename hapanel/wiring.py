@@ -15,7 +15,8 @@ from hapanel.accounts.vault import VaultLocked, unseal
 from hapanel.gateways import http_probe
 from hapanel.gateways.proxmox.gateway import ProxmoxGateway
 from hapanel.gateways.proxmox.trust import fetch_certificate
-from hapanel.ports.cluster import ClusterGateway, Credentials, Endpoint, SeenCertificate
+from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import SignInRefused
 from hapanel.ports.probe import Probe
 from nodes.models import Cluster

@@ -71,6 +71,9 @@ class Cluster(models.Model):
     total_votes = models.PositiveSmallIntegerField(null=True)
     quorum = models.PositiveSmallIntegerField(null=True)
     qdevice = models.JSONField(null=True)  # {configured, connected, votes, text} or null
+    # datacenter.cfg and HA groups as they were last read; null: not read, or not to be seen.
+    datacenter_options = models.JSONField(null=True)  # ports.datacenter.DatacenterOptions
+    ha_groups = models.JSONField(null=True)  # [ports.datacenter.HaGroup]
     ha_manager_node = models.CharField(max_length=63, blank=True, default="")
     ha_manager_state = models.CharField(max_length=32, blank=True, default="")
     ha_armed_state = models.CharField(max_length=32, blank=True, default="")
@@ -150,6 +153,7 @@ class Node(models.Model):
     name = models.CharField(max_length=63)
     node_id = models.PositiveSmallIntegerField(null=True)
     votes = models.PositiveSmallIntegerField(null=True)
+    corosync_links = models.JSONField(default=list)  # its address on each of corosync's networks
     ip = models.CharField(max_length=64, blank=True, default="")
     status = models.CharField(max_length=16, choices=NodeStatus.choices, default=NodeStatus.UNKNOWN)
     maxcpu = models.PositiveIntegerField(null=True)

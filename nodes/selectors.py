@@ -14,6 +14,7 @@ from hapanel.ha import verdict as verdicts
 from hapanel.ha.quorum import Ballot, ballot
 from hapanel.ha.verdict import Verdict
 from hapanel.ports.cluster import NodeVotes, QDevice
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from nodes.metrics import ClusterMetrics, NodeMetrics, cluster_metrics
 from nodes.models import Cluster, Event, Node, NodeStatus, Storage
 
@@ -108,3 +109,15 @@ def recorded_qdevice(cluster: Cluster) -> QDevice | None:
     """The QDevice as it was last read; None when it could not be."""
     known = cluster.qdevice or {}
     return msgspec.convert(known, QDevice) if "configured" in known else None
+
+
+def recorded_groups(cluster: Cluster) -> tuple[HaGroup, ...] | None:
+    """The HA groups as they were last read; None when they could not be."""
+    known = cluster.ha_groups
+    return None if known is None else msgspec.convert(known, tuple[HaGroup, ...])
+
+
+def recorded_options(cluster: Cluster) -> DatacenterOptions | None:
+    """The datacenter's options as they were last read; None when they could not be."""
+    known = cluster.datacenter_options
+    return None if known is None else msgspec.convert(known, DatacenterOptions)

@@ -15,7 +15,6 @@ from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.cluster import (
     AddressHealth,
     ClusterGateway,
-    Endpoint,
     GuestConfig,
     GuestDisk,
     GuestState,
@@ -32,13 +31,14 @@ from hapanel.ports.cluster import (
     QDevice,
     Resources,
     ResourcesAnswer,
-    SeenCertificate,
     StorageConfig,
     StorageState,
     Task,
     TaskLog,
     VolumeGroup,
 )
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
+from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, PermissionMissing, Unreachable
 from nodes.models import Cluster
 
@@ -302,6 +302,12 @@ class FakeCluster:
 
     def ha_services(self) -> tuple[HaService, ...]:
         return ()
+
+    def ha_groups(self) -> tuple[HaGroup, ...]:
+        return ()
+
+    def datacenter_options(self) -> DatacenterOptions | None:
+        return DatacenterOptions()
 
     def ha_rules(self) -> tuple[HaRule, ...]:
         self._enter("ha_rules")

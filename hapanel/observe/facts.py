@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hapanel.ports.cluster import Struct
+from hapanel.ports.datacenter import Struct
 
 UNKNOWN = "unknown"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hapanel.ports.cluster import ClusterGateway, Endpoint, SeenCertificate
+from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from nodes.models import Cluster
 
 

@@ -18,7 +18,7 @@ from hapanel.operations.facts import measured
 from hapanel.ports import cluster as ports
 from nodes.metrics import ClusterMetrics
 from nodes.models import Cluster, Node
-from nodes.selectors import recorded_qdevice
+from nodes.selectors import recorded_groups, recorded_options, recorded_qdevice
 from vms.models import GuestDisk, HaResource, HaRule
 from vms.selectors import NOT_SEEN, STOPPED, guests_of
 
@@ -39,6 +39,8 @@ def snapshot_of(cluster: Cluster) -> Snapshot:
         guests=_guests(cluster, resources),
         storages=_storages(cluster),
         rules=tuple(_rule(rule) for rule in cluster.ha_rules.order_by("rule")),
+        groups=recorded_groups(cluster),
+        options=recorded_options(cluster),
         qdevice=recorded_qdevice(cluster),
         quorate=cluster.quorate,
         manager_node=cluster.ha_manager_node,

@@ -6,21 +6,16 @@ is different from zero. Field names follow the Proxmox VE API where the field ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
 from hapanel.kernel.names import GuestType, Upid
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup, Struct
 
 # How many requests of one process are under way at a cluster at most; Proxmox answers through three
 # single-threaded workers a node. Changes do not wait behind reads.
 MOST_READS, MOST_WRITES = 4, 2
-
-
-class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Base of all snapshots."""
 
 
 class NodeState(Struct, frozen=True, kw_only=True):
@@ -153,11 +148,15 @@ class HaRule(Struct, frozen=True, kw_only=True):
 
 
 class NodeVotes(Struct, frozen=True, kw_only=True):
-    """One node of /cluster/config/nodes: its votes in corosync's configuration."""
+    """One node of /cluster/config/nodes: what corosync's configuration says of it.
+
+    links: its address on each of corosync's networks (ring0_addr to ring7_addr).
+    """
 
     name: str
     node_id: int | None
     votes: int
+    links: tuple[str, ...] = ()
 
 
 class QDevice(Struct, frozen=True, kw_only=True):
@@ -334,6 +333,14 @@ class ClusterGateway(Protocol):
         ...
 
     def ha_rules(self) -> tuple[HaRule, ...]: ...
+    def ha_groups(self) -> tuple[HaGroup, ...]:
+        """/cluster/ha/groups: those that were not turned into rules yet, usually before PVE 9."""
+        ...
+
+    def datacenter_options(self) -> DatacenterOptions | None:
+        """/cluster/options; None when the token may not see them."""
+        ...
+
     def votes(self) -> tuple[NodeVotes, ...]: ...
     def qdevice(self) -> QDevice: ...
     def node_fingerprints(self) -> Mapping[str, str]:
@@ -379,41 +386,3 @@ class ClusterGateway(Protocol):
     ) -> Upid: ...
 
     def close(self) -> None: ...
-
-
-class Credentials(Struct, frozen=True, kw_only=True):
-    """How to sign in: an API token, or user and password for a ticket. Never in a repr."""
-
-    token_id: str | None = None
-    token_secret: str | None = None
-    username: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.token_id or self.username!r}, secret hidden)"
-
-
-class Endpoint(Struct, frozen=True, kw_only=True):
-    """Where and how a cluster is reached: addresses in order of preference, and what to trust.
-
-    Exactly one trust is used: `ca_pem`, or `fingerprints` (SHA-256 of the leaf, per address or
-    under "*"). Without either nothing is sent. cluster_name: what the cluster is called in Proxmox;
-    with it nothing is believed of an address that turns out to lead to another cluster.
-    """
-
-    addresses: Sequence[str]
-    credentials: Credentials
-    ca_pem: str | None = None
-    fingerprints: Mapping[str, str] = {}
-    cluster_name: str | None = None
-
-
-class SeenCertificate(Struct, frozen=True, kw_only=True):
-    """The certificate an address showed when it was asked for the first time."""
-
-    address: str
-    fingerprint: str
-    subject: str
-    issuer: str
-    not_after: datetime
-    matches_ca: bool | None = None

@@ -26,6 +26,7 @@ from hapanel.ports.cluster import (
     Task,
     VolumeGroup,
 )
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.errors import ClusterError
 
 GIB = 1024**3
@@ -44,6 +45,8 @@ class ClusterDouble:
         self.quorate = True
         self.manager = "master"
         self.rules: tuple[HaRule, ...] = ()
+        self.groups: tuple[HaGroup, ...] = ()
+        self.options: DatacenterOptions | None = DatacenterOptions()
         self.listed_tasks: tuple[Task, ...] = ()
         self.rights: Mapping[str, Mapping[str, bool]] = {"/": {"Sys.Audit": True}}
         self.fails: dict[str, ClusterError] = {}
@@ -148,7 +151,9 @@ class ClusterDouble:
     def votes(self) -> tuple[NodeVotes, ...]:
         self._note("votes")
         names = enumerate(self.online, start=1)
-        return tuple(NodeVotes(name=name, node_id=n, votes=1) for n, name in names)
+        return tuple(
+            NodeVotes(name=name, node_id=n, votes=1, links=(f"10.0.0.{n}",)) for n, name in names
+        )
 
     def qdevice(self) -> QDevice:
         self._note("qdevice")
@@ -165,6 +170,14 @@ class ClusterDouble:
     def ha_rules(self) -> tuple[HaRule, ...]:
         self._note("ha_rules")
         return self.rules
+
+    def ha_groups(self) -> tuple[HaGroup, ...]:
+        self._note("ha_groups")
+        return self.groups
+
+    def datacenter_options(self) -> DatacenterOptions | None:
+        self._note("datacenter_options")
+        return self.options
 
     def ha_services(self) -> tuple[HaService, ...]:
         self._note("ha_services")

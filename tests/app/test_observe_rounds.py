@@ -17,10 +17,11 @@ from hapanel.observe.pace import write_generation
 from hapanel.observe.round import observe
 from hapanel.observe.staleness import tell_stale
 from hapanel.ports.cluster import ClusterGateway, HaRule, Task
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.errors import PermissionMissing, SignInRefused, Unreachable
 from nodes.metrics import cluster_metrics
 from nodes.models import Cluster, Event, Node, NodeStatus, Reach, Storage
-from nodes.selectors import nodes_of, verdict_of
+from nodes.selectors import nodes_of, recorded_groups, recorded_options, verdict_of
 from tests.app.cluster_double import ClusterDouble
 from vms.models import Guest, HaResource
 from vms.models import HaRule as RuleRow
@@ -345,6 +346,24 @@ def test_rules_and_missing_rights_are_read_in_turn(
     watcher.cluster.refresh_from_db()
     assert RuleRow.objects.get().resources == ["vm:100"]
     assert watcher.cluster.missing_privileges == ["Sys.Audit"]
+
+
+def test_options_and_groups_are_recorded_when_they_change(watcher: Watcher) -> None:
+    watcher.double.options = DatacenterOptions(scheduler="static", fencing="hardware")
+    watcher.double.groups = (HaGroup(group="first", nodes=("master:2", "slave")),)
+    watcher.look()
+    assert recorded_options(watcher.cluster) == watcher.double.options
+    assert recorded_groups(watcher.cluster) == watcher.double.groups
+    assert list(watcher.cluster.nodes.values_list("corosync_links", flat=True)) == [
+        ["10.0.0.1"],
+        ["10.0.0.2"],
+    ]
+
+
+def test_options_that_may_not_be_seen_are_not_known(watcher: Watcher) -> None:
+    watcher.double.options = None
+    watcher.look()
+    assert watcher.cluster.datacenter_options is None
 
 
 def test_an_ha_managers_move_is_told(watcher: Watcher) -> None:

@@ -11,7 +11,8 @@ from hapanel.gateways.proxmox import ProxmoxGateway, fetch_certificate
 from hapanel.ha.quorum import judge_quorate
 from hapanel.ha.verdict import Code, judge
 from hapanel.kernel.names import GuestType, Upid
-from hapanel.ports.cluster import Credentials, Endpoint, MigrateOptions
+from hapanel.ports.cluster import MigrateOptions
+from hapanel.ports.endpoint import Credentials, Endpoint
 from hapanel.ports.errors import (
     ClusterError,
     Garbage,

@@ -15,7 +15,8 @@ import pytest
 
 from hapanel.gateways.proxmox import ProxmoxGateway, Timeouts, fetch_certificate, transport
 from hapanel.kernel.names import GuestType, Upid
-from hapanel.ports.cluster import Credentials, Endpoint, MigrateOptions
+from hapanel.ports.cluster import MigrateOptions
+from hapanel.ports.endpoint import Credentials, Endpoint
 from hapanel.ports.errors import (
     BadRequest,
     CertificateMismatch,

@@ -168,12 +168,25 @@ class _Votes(Wire, frozen=True, kw_only=True):
     node: str | None = None
     nodeid: int | None = None
     quorum_votes: int = 1
+    ring0_addr: str = ""
+    ring1_addr: str = ""
+    ring2_addr: str = ""
+    ring3_addr: str = ""
+    ring4_addr: str = ""
+    ring5_addr: str = ""
+    ring6_addr: str = ""
+    ring7_addr: str = ""
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Its addresses on corosync's networks, of which there are eight at most."""
+        return tuple(filter(None, (getattr(self, f"ring{n}_addr") for n in range(8))))
 
 
 def votes(body: bytes) -> tuple[NodeVotes, ...]:
     """The votes that corosync's configuration gives each node; 1 when it names none."""
     found = (
-        NodeVotes(name=name, node_id=row.nodeid, votes=row.quorum_votes)
+        NodeVotes(name=name, node_id=row.nodeid, votes=row.quorum_votes, links=row.links)
         for row in rows(body, _Votes)
         if (name := row.name or row.node)
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from hapanel.gateways.proxmox import decode_cluster as cluster
+from hapanel.gateways.proxmox import decode_datacenter as datacenter
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
 from hapanel.gateways.proxmox import decode_tasks as tasks
@@ -19,7 +20,6 @@ from hapanel.gateways.proxmox.trust import base_url
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.cluster import (
     AddressHealth,
-    Endpoint,
     GuestConfig,
     HaRule,
     HaService,
@@ -35,6 +35,8 @@ from hapanel.ports.cluster import (
     TaskLog,
     VolumeGroup,
 )
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
+from hapanel.ports.endpoint import Endpoint
 from hapanel.ports.errors import ServerFault
 
 T = TypeVar("T")
@@ -139,6 +141,19 @@ class ProxmoxGateway:
             if fault.status == 501:
                 return ()
             raise
+
+    def ha_groups(self) -> tuple[HaGroup, ...]:
+        """/cluster/ha/groups; empty since they became rules, of which PVE 9 tells by an error."""
+        try:
+            return self._look("cluster/ha/groups", datacenter.ha_groups)
+        except ServerFault as fault:
+            if "migrated to rules" in fault.reason or fault.status == 501:
+                return ()
+            raise
+
+    def datacenter_options(self) -> DatacenterOptions | None:
+        """/cluster/options; None when the token may not see them."""
+        return self._look("cluster/options", datacenter.datacenter_options)
 
     def votes(self) -> tuple[NodeVotes, ...]:
         """/cluster/config/nodes."""

@@ -14,7 +14,7 @@ from proxmoxer.backends.https import (
     ProxmoxHTTPAuthBase,
 )
 
-from hapanel.ports.cluster import Credentials
+from hapanel.ports.endpoint import Credentials
 from hapanel.ports.errors import Garbage, SignInRefused
 
 # A ticket lives for 7200 s; proxmoxer renews after half of it, and so do we.

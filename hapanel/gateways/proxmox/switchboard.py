@@ -21,7 +21,8 @@ from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.signin import TicketAuth, TokenAuth, auth_for
 from hapanel.gateways.proxmox.traffic import Traffic
 from hapanel.gateways.proxmox.trust import base_url, trust_for
-from hapanel.ports.cluster import AddressHealth, Endpoint
+from hapanel.ports.cluster import AddressHealth
+from hapanel.ports.endpoint import Endpoint
 from hapanel.ports.errors import (
     CertificateMismatch,
     ClusterError,

@@ -17,7 +17,7 @@ from cryptography import x509
 
 from hapanel.gateways.proxmox.faults import plain_words
 from hapanel.gateways.proxmox.patience import PatientSocket
-from hapanel.ports.cluster import Endpoint, SeenCertificate
+from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import CertificateMismatch, Unreachable
 
 DEFAULT_PORT = 8006

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hapanel.ha.engine.words import Scheduler
 from hapanel.ha.forecast.reasons import Code, Reason, because
 from hapanel.ha.forecast.snapshot import Snapshot
 
@@ -34,6 +35,8 @@ def cluster_doubts(seen: Snapshot) -> tuple[Reason, ...]:
             found.append(because(Code.NODE_NOT_SEEN, node=node.name))
         elif not node.is_member:
             found.append(because(Code.AWAY_ALREADY, node=node.name))
-    if managed:
+    if managed and seen.options is None:
         found.append(because(Code.OPTIONS_NOT_READ))
+    elif managed and seen.options and seen.options.scheduler == Scheduler.DYNAMIC:
+        found.append(because(Code.LOAD_NOT_KNOWN))
     return tuple(found)

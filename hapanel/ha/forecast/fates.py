@@ -44,6 +44,7 @@ class Fates:
         self._votes = votes
         self._quorate = quorate
         self._ground = Ground(seen, self._fail | resets.keys())
+        self._groups = {group.group for group in seen.groups or ()}
         self._members = {n.name for n in seen.nodes if n.is_member}
         self._left = self._members - self._fail - resets.keys()
         homes = {guest.sid: guest.node for guest in seen.guests}
@@ -90,7 +91,7 @@ class Fates:
 
     def _managed(self, guest: SeenGuest, told: SeenResource) -> GuestForecast:
         start = self._trial.starts.get(guest.sid)
-        if told.group and len(self._left) > 1:
+        if told.group and told.group not in self._groups and len(self._left) > 1:
             group = because(Code.GROUP_NOT_READ, group=told.group)
             if self._quorate:
                 return replace(_plain(guest, Outcome.UNKNOWN), unknowns=(group,))

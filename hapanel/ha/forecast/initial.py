@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeVar
 
-from hapanel.ha.engine.rules import NodeAffinity, ResourceAffinity, Rule
-from hapanel.ha.engine.words import Requested, ServiceState
+from hapanel.ha.engine.options import AutoRebalance, Options
+from hapanel.ha.engine.rules import Group, NodeAffinity, ResourceAffinity, Rule
+from hapanel.ha.engine.words import (
+    BalanceMethod,
+    Requested,
+    Scheduler,
+    ServiceState,
+    ShutdownPolicy,
+)
 from hapanel.ha.engine.world import Bystander, Guest, Load, Machine, QDevice, Service, World
 from hapanel.ha.forecast.daemons import NOW, Daemons, Phase, is_in_maintenance, node_state
 from hapanel.ha.forecast.snapshot import SeenGuest, SeenNode, Snapshot
 from hapanel.ha.quorum import qdevice_votes
 from hapanel.ports.cluster import HaRule
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 
+W = TypeVar("W", bound=StrEnum)
+
+# Groups hold in every version that still has them.
+_ANY_VERSION = "9.0.0"
 # Where a move under way goes to is told nowhere, and a queued service has no state yet.
 _AT_REST = frozenset(
     {
@@ -39,6 +53,8 @@ class Scenery:
             g.sid: Bystander(node=g.node, load=_load(g)) for g in seen.guests if g.is_running
         }
         self._running = _running(seen)
+        self._groups = {each.group: _group(each) for each in seen.groups or ()}
+        self._options = _options(seen.options or DatacenterOptions())
         self._rules = tuple(rule for told in seen.rules if (rule := _rule(told)) is not None)
 
     def world(self, services: Iterable[str], phase: Phase) -> World:
@@ -53,12 +69,14 @@ class Scenery:
         parts = Daemons(seen, self._machines, placed, phase)
         return World(
             profile=phase.profile(self._size),
+            options=self._options,
             now=NOW,
             machines=self._machines,
             qdevice=_qdevice(seen),
             guests={sid: _guest(g) for sid, g in managed.items()},
             bystanders=bystanders,
             rules=self._rules,
+            groups=self._groups,
             running=self._running,
             crms=parts.crms,
             lrms=parts.lrms,
@@ -86,6 +104,7 @@ def _machine(seen: Snapshot, node: SeenNode) -> Machine:
         since=NOW - node.uptime if node.uptime is not None else 0.0,
         maxcpu=node.maxcpu or 24.0,
         maxmem=node.maxmem or 128 << 30,
+        version=seen.pve_version or _ANY_VERSION,
     )
 
 
@@ -100,7 +119,9 @@ def _qdevice(seen: Snapshot) -> QDevice | None:
 
 
 def _load(guest: SeenGuest) -> Load:
-    return Load(maxcpu=guest.maxcpu or 1.0, maxmem=guest.maxmem or 0)
+    """What it uses is not known, and taken to be half of what it may use."""
+    cpu, mem = guest.maxcpu or 1.0, guest.maxmem or 0
+    return Load(maxcpu=cpu, maxmem=mem, cpu=cpu / 2, mem=mem // 2)
 
 
 def _guest(guest: SeenGuest) -> Guest:
@@ -110,19 +131,13 @@ def _guest(guest: SeenGuest) -> Guest:
     return Guest(
         sid=guest.sid,
         node=guest.node,
-        requested=_requested(told.request),
+        requested=_known(Requested, told.request, Requested.STARTED),
+        group=told.group or None,
         failback=told.failback,
         max_restart=told.max_restart,
         max_relocate=told.max_relocate,
         load=_load(guest),
     )
-
-
-def _requested(word: str) -> Requested:
-    try:
-        return Requested(word)
-    except ValueError:
-        return Requested.STARTED
 
 
 def state_of(guest: SeenGuest) -> ServiceState:
@@ -161,6 +176,41 @@ def _rule(told: HaRule) -> Rule | None:
         nodes = dict(_with_priority(node) for node in told.nodes)
         return NodeAffinity(id=told.rule, resources=resources, nodes=nodes, strict=told.strict)
     return None
+
+
+def _group(told: HaGroup) -> Group:
+    return Group(
+        nodes=dict(_with_priority(node) for node in told.nodes),
+        restricted=told.restricted,
+        nofailback=told.nofailback,
+    )
+
+
+def _options(told: DatacenterOptions) -> Options:
+    """The options in the engine's words; one that it does not know counts as the default."""
+    usual = AutoRebalance()
+    threshold, margin = told.rebalance_threshold, told.rebalance_margin
+    hold = told.rebalance_hold_rounds
+    return Options(
+        scheduler=_known(Scheduler, told.scheduler, Scheduler.BASIC),
+        rebalance_on_start=told.rebalance_on_start,
+        auto_rebalance=AutoRebalance(
+            enabled=told.auto_rebalance,
+            method=_known(BalanceMethod, told.rebalance_method, BalanceMethod.BRUTEFORCE),
+            threshold=usual.threshold if threshold is None else threshold,
+            margin=usual.margin if margin is None else margin,
+            hold_rounds=usual.hold_rounds if hold is None else hold,
+        ),
+        shutdown_policy=_known(ShutdownPolicy, told.shutdown_policy, ShutdownPolicy.CONDITIONAL),
+        max_workers=told.max_workers,
+    )
+
+
+def _known(words: type[W], word: str, otherwise: W) -> W:
+    try:
+        return words(word)
+    except ValueError:
+        return otherwise
 
 
 def _with_priority(told: str) -> tuple[str, int]:

@@ -97,7 +97,8 @@ class Oracle:
     def _may_move(self, guest: SeenGuest) -> bool:
         node = self._by_name.get(guest.node)
         is_settled = guest.managed is not None and guest.managed.state in ("started", "stopped")
-        return not is_settled or guest.sid in self._bound or node is None or not node.is_member
+        is_bound = guest.sid in self._bound or bool(guest.managed and guest.managed.group)
+        return not is_settled or is_bound or node is None or not node.is_member
 
     def _timing(self, fail: tuple[str, ...]) -> Timing:
         """The windows; nodes that stand alike in the cluster share theirs."""

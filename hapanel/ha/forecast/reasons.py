@@ -48,6 +48,7 @@ class Code(StrEnum):
     NODE_NOT_SEEN = "node-not-seen"
     MANAGER_AWAY = "manager-away"
     OPTIONS_NOT_READ = "options-not-read"
+    LOAD_NOT_KNOWN = "load-not-known"
     VERSION_UNVERIFIED = "version-unverified"
 
 
@@ -118,7 +119,7 @@ SENTENCES: Mapping[Code, str] = {
         "How long it takes to boot is not known: the seconds count until it is started."
     ),
     Code.GROUP_NOT_READ: gettext_noop(
-        "It is in the HA group %(group)s, whose nodes the panel does not read."
+        "It is in the HA group %(group)s, whose nodes could not be read."
     ),
     Code.IN_MOTION: gettext_noop(
         "The HA manager has it in hand just now (%(state)s). The forecast takes it as it lies."
@@ -133,6 +134,10 @@ SENTENCES: Mapping[Code, str] = {
     Code.OPTIONS_NOT_READ: gettext_noop(
         "Datacenter options are not read: the HA scheduler is taken to be `basic`, with four "
         "starts at a time on a node. Another scheduler may choose other nodes."
+    ),
+    Code.LOAD_NOT_KNOWN: gettext_noop(
+        "The HA scheduler is `dynamic`: it goes by what guests use at that moment. The forecast "
+        "takes each to use half of what it may."
     ),
     Code.VERSION_UNVERIFIED: gettext_noop(
         "The forecast is proven for the HA manager %(proven)s (Proxmox VE 9.2). For %(version)s "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from hapanel.ports.cluster import HaRule, QDevice
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     quorate: what the cluster itself says. qdevice: None when its state could not be read.
     manager_state: active, dead ...; armed: armed, standby, disarming, disarmed. time_scale: so many
-    times faster than life its waits are. boots: by sid, learnt from history.
+    times faster than life its waits are. boots: by sid, learnt from history. groups, options: None
+    when they could not be read.
     """
 
     cluster: str
@@ -109,6 +111,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     guests: tuple[SeenGuest, ...] = ()
     storages: tuple[SeenStorage, ...] = ()
     rules: tuple[HaRule, ...] = ()
+    groups: tuple[HaGroup, ...] | None = None
+    options: DatacenterOptions | None = None
     qdevice: QDevice | None = None
     quorate: bool | None = None
     manager_node: str = ""

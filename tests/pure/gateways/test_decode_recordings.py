@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from hapanel.gateways.proxmox import decode_cluster as cluster
+from hapanel.gateways.proxmox import decode_datacenter as datacenter
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
 from hapanel.gateways.proxmox import decode_tasks as tasks
@@ -394,6 +395,7 @@ READERS: list[tuple[str, Callable[[bytes], Any]]] = [
     (r"/nodes/[^/]+/tasks$", tasks.tasks),
     (r"/tasks/[^/]+/log$", tasks.task_log),
     (r"/storage$", cluster.storages),
+    (r"/cluster/options$", datacenter.datacenter_options),
     (r"/access/permissions$", cluster.permissions),
     (r"/version$", cluster.version),
     (r"/qemu/\d+/config$", lambda body: guest.guest_config(body, GuestType.QEMU)),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hapanel.gateways.proxmox.signin import TicketAuth, TokenAuth, auth_for
-from hapanel.ports.cluster import Credentials
+from hapanel.ports.endpoint import Credentials
 from hapanel.ports.errors import Garbage, SignInRefused
 
 

@@ -16,6 +16,7 @@ from hapanel.ha.forecast.snapshot import Boot, SeenGuest, SeenNode, SeenResource
 from hapanel.ha.forecast.timing import Window
 from hapanel.ha.forecast.trial import Trial
 from hapanel.ports.cluster import QDevice
+from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from tests.pure.ha.forecast.two_nodes import GIB, NO_QDEVICE, VOTING, guest, pair
 
 
@@ -168,6 +169,33 @@ def test_a_group_whose_nodes_nobody_read_leaves_the_answer_open() -> None:
     fate = Oracle(seen).forecast("n2").guests[-1]
     assert fate.outcome is Outcome.UNKNOWN
     assert fate.unknowns[0].code is Code.GROUP_NOT_READ
+
+
+@pytest.mark.parametrize(("nodes", "target"), [(("n3",), "n3"), (("n1:1", "n3:2"), "n3")])
+def test_a_group_says_where_a_guest_lands(nodes: tuple[str, ...], target: str) -> None:
+    told = SeenResource(state="started", request="started", node="n2", group="web")
+    group = HaGroup(group="web", nodes=("n2", *nodes), restricted=True)
+    seen = replace(ring(3, guest(300, "n2", resource=told)), groups=(group,), pve_version="8.4.14")
+    fate = Oracle(seen).forecast("n2").guests[-1]
+    assert (fate.outcome, fate.node) == (Outcome.RECOVERS, target)
+
+
+def test_the_scheduler_that_was_read_places_the_guests() -> None:
+    """`basic` counts guests, `static` their size: n3 has fewer of them, but larger ones."""
+    crowd = [guest(400 + n, "n1", maxmem=GIB // 4, maxcpu=1.0) for n in range(3)]
+    seen = ring(3, guest(300, "n2"), guest(500, "n3", maxmem=24 * GIB, maxcpu=16.0), *crowd)
+    lands = {}
+    for word in ("basic", "static"):
+        options = DatacenterOptions(scheduler=word)
+        told = Oracle(replace(seen, options=options)).forecast("n2")
+        lands[word] = next(each.node for each in told.guests if each.vmid == 300)
+        assert Code.OPTIONS_NOT_READ not in [each.code for each in told.unknowns]
+    assert lands == {"basic": "n3", "static": "n1"}
+
+
+def test_measured_load_is_named_as_not_known() -> None:
+    told = Oracle(pair(options=DatacenterOptions(scheduler="dynamic"))).forecast("north")
+    assert Code.LOAD_NOT_KNOWN in [each.code for each in told.unknowns]
 
 
 def test_an_unknown_node_is_nobody() -> None:
