@@ -1,0 +1,1 @@
+"""Decoders: DRBD's answers become snapshots. None of them raises, whatever it is given."""
