@@ -31,6 +31,7 @@ class Permission(StrEnum):
     CHANGE_CLUSTERS = "change_clusters"  # add, change, remove a cluster's record
     CHANGE_SERVICES = "change_services"
     CHANGE_PEOPLE = "change_people"
+    SWITCH_LAB = "switch_lab"  # power, cables and faults of a lab, where one is configured
     OWN_ACCOUNT = "own_account"  # language, theme, password, own API tokens
 
 
@@ -49,6 +50,7 @@ RULES: dict[Permission, frozenset[Role]] = {
     Permission.CHANGE_CLUSTERS: _ADMINISTRATORS,
     Permission.CHANGE_SERVICES: _STAFF,
     Permission.CHANGE_PEOPLE: _ADMINISTRATORS,
+    Permission.SWITCH_LAB: _ADMINISTRATORS,
     Permission.OWN_ACCOUNT: _EVERYBODY,
 }
 

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from hapanel.accounts.vault import VaultLocked, unseal
 from hapanel.gateways import http_probe
+from hapanel.gateways.lab_control import LabControlGateway
 from hapanel.gateways.proxmox.gateway import ProxmoxGateway
 from hapanel.gateways.proxmox.trust import fetch_certificate
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import SignInRefused
+from hapanel.ports.lab import LabControl
 from hapanel.ports.probe import Probe
 from nodes.models import Cluster
 from nodes.upstream import Traffic, note_traffic
@@ -49,6 +53,11 @@ def open_gateway(endpoint: Endpoint) -> ClusterGateway:
 def http_prober() -> Probe:
     """What the help desk asks services with."""
     return http_probe.probe
+
+
+def lab_control() -> LabControl:
+    """The control of the lab that is configured. Nothing is sent yet."""
+    return LabControlGateway(settings.LAB_URL, settings.LAB_TOKEN)
 
 
 @dataclass
@@ -136,3 +145,7 @@ class Wiring:
     def certificate_of(self, address: str, ca_pem: str | None = None) -> SeenCertificate:
         """The certificate that an address shows. Raises ValueError or Unreachable."""
         return fetch_certificate(address, ca_pem=ca_pem)
+
+    def to_lab(self) -> LabControl:
+        """The control of the lab that is configured."""
+        return lab_control()

@@ -40,6 +40,7 @@ from hapanel.ports.cluster import (
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, PermissionMissing, Unreachable
+from hapanel.ports.lab import LabControl
 from nodes.models import Cluster
 
 GIB = 1024**3
@@ -418,6 +419,11 @@ class FakeDoors:
         self.fingerprints = {"https://127.0.42.20:8006": "AA:" * 31 + "AA"}
         self.certificate_error: ClusterError | None = None
         self.matches_ca: bool | None = None
+        self.lab: LabControl | None = None
+
+    def to_lab(self) -> LabControl:
+        assert self.lab is not None
+        return self.lab
 
     def to_cluster(self, cluster: Cluster) -> ClusterGateway:
         return self.cluster

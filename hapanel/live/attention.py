@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from hapanel.live.stream import connection
 
-# Streams renew it every two seconds, the pages of the services every ten while they are open.
+# Streams renew it every two seconds, the pages of services and lab every few while they are open.
 WATCHED_FOR_SECONDS = 25
 
 
@@ -20,6 +20,7 @@ class Watched(StrEnum):
 
     CLUSTERS = "hapanel:watched"
     SERVICES = "hapanel:watched:services"
+    LAB = "hapanel:watched:lab"
 
 
 def note_watcher(of: Watched) -> None:

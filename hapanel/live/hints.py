@@ -23,6 +23,7 @@ PERMISSION: dict[str, Permission] = {
     Kind.OPERATION: Permission.SEE_OPERATIONS,
     Kind.SERVICE: Permission.SEE_SERVICES,
     Kind.AUDIT: Permission.SEE_AUDIT,
+    Kind.LAB: Permission.SWITCH_LAB,
     SEEN: Permission.SEE_CLUSTERS,
 }
 

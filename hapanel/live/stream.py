@@ -32,6 +32,7 @@ class Kind(StrEnum):
     OPERATION = "operation"  # key: operation id
     SERVICE = "service"  # key: service id
     AUDIT = "audit"  # key: entry id
+    LAB = "lab"  # key: "": power, cables or faults of the lab
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
+from hapanel.ports.lab import LabControl
 from nodes.models import Cluster
 
 
@@ -22,4 +23,8 @@ class Doors(Protocol):
 
     def certificate_of(self, address: str, ca_pem: str | None = None) -> SeenCertificate:
         """The certificate that an address shows; nothing is sent. ValueError for no address."""
+        ...
+
+    def to_lab(self) -> LabControl:
+        """The control of the lab that is configured."""
         ...

@@ -16,7 +16,12 @@ from functools import partial
 from hapanel.kernel.clock import Clock, RealClock
 from hapanel.kernel.refusal import Refusal, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
-from hapanel.operations import add_cluster_steps, change_cluster_steps, migrate_steps
+from hapanel.operations import (
+    add_cluster_steps,
+    change_cluster_steps,
+    migrate_steps,
+    switch_lab_steps,
+)
 from hapanel.operations.doors import Doors
 from hapanel.operations.lease import claimed, runnable_filter
 from hapanel.operations.models import Kind, Operation, State, Step
@@ -55,11 +60,13 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     Kind.MIGRATE: migrate_steps.STEPS,
     Kind.ADD_CLUSTER: add_cluster_steps.STEPS,
     Kind.CHANGE_CLUSTER: change_cluster_steps.STEPS,
+    Kind.SWITCH_LAB: switch_lab_steps.STEPS,
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
     Kind.ADD_CLUSTER: Step.CONNECTING,
     Kind.CHANGE_CLUSTER: Step.CONNECTING,
+    Kind.SWITCH_LAB: Step.PREFLIGHT,
 }
 
 logger = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ class Kind(models.TextChoices):
     MIGRATE = "migrate", _("Migration")
     ADD_CLUSTER = "add_cluster", _("Add cluster")
     CHANGE_CLUSTER = "change_cluster", _("Change cluster")
+    SWITCH_LAB = "switch_lab", _("Lab switch")
 
 
 class State(models.TextChoices):

@@ -22,11 +22,12 @@ STATES: dict[State, frozenset[State]] = {
 ENDS = frozenset(state for state, following in STATES.items() if not following)
 
 # From each step to the ones that may follow. Intended goes back to preflight only when it is
-# certain that nothing was sent; accepted is skipped to verifying when a person names a task.
+# certain that nothing was sent, and on to verifying where there is no task to follow; accepted is
+# skipped to verifying when a person names a task.
 STEPS: dict[Step, frozenset[Step]] = {
     Step.NONE: frozenset({Step.PREFLIGHT, Step.CONNECTING}),
     Step.PREFLIGHT: frozenset({Step.INTENDED}),
-    Step.INTENDED: frozenset({Step.PREFLIGHT, Step.ACCEPTED}),
+    Step.INTENDED: frozenset({Step.PREFLIGHT, Step.ACCEPTED, Step.VERIFYING}),
     Step.ACCEPTED: frozenset({Step.FOLLOWING, Step.WAITING_FOR_HA}),
     Step.WAITING_FOR_HA: frozenset({Step.FOLLOWING, Step.VERIFYING}),
     Step.FOLLOWING: frozenset({Step.VERIFYING}),

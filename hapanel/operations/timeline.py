@@ -17,11 +17,13 @@ _ASKED = {
     Kind.MIGRATE: "migration_requested",
     Kind.ADD_CLUSTER: "cluster_add_requested",
     Kind.CHANGE_CLUSTER: "cluster_change_requested",
+    Kind.SWITCH_LAB: "lab_switch_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
     Kind.ADD_CLUSTER: "cluster_add_ended",
     Kind.CHANGE_CLUSTER: "cluster_change_ended",
+    Kind.SWITCH_LAB: "lab_switch_ended",
 }
 
 

@@ -54,6 +54,10 @@ TIMELINE: dict[str, str | Promise] = {
     "certificate_seen": _("The certificate is the expected one."),
     "signed_in": _("The token is accepted; Proxmox VE %(version)s answers."),
     "cluster_added": _("The cluster %(cluster)s was added."),
+    "foretold": _("The panel says beforehand: %(recover)s of %(total)s guests under HA come back."),
+    "foretold_within": _("Within %(least)s to %(most)s s."),
+    "lab_told": _("The lab was told."),
+    "lab_obeyed": _("The lab shows it. What follows stands on the cluster's own pages."),
     "cluster_changed": _("The cluster %(cluster)s is reached in the new way from now on."),
 }
 

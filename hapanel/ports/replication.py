@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hapanel.ports.cluster import Struct
+from hapanel.ports.datacenter import Struct
 
 
 class Series(StrEnum):

@@ -99,6 +99,10 @@ class Frame:
         return self._may(Permission.SEE_SETTINGS)
 
     @cached_property
+    def may_switch_lab(self) -> bool:
+        return bool(settings.LAB_URL) and self._may(Permission.SWITCH_LAB)
+
+    @cached_property
     def may_migrate(self) -> bool:
         return self._may(Permission.MIGRATE_GUESTS)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import time
 
+from django.conf import settings
 from redis import RedisError
 
 from hapanel import wiring
 from hapanel.celery import app
 from hapanel.live import pulse
 from hapanel.live.attention import Watched, is_watched
+from hapanel.live.lab_picture import remember, remember_silence
 from hapanel.live.lock import held, is_held
 from hapanel.observe.guest_configurations import is_anything_to_read, read_some
 from hapanel.observe.pace import now, read_pace
@@ -106,6 +108,20 @@ def read_configurations_of(cluster_id: int) -> None:
 def probe_services() -> None:
     """Probe services while no follower does."""
     stand_in()
+
+
+@app.task(name="read_lab")
+def read_lab() -> None:
+    """Read the switches of the lab while somebody has its page open."""
+    if not settings.LAB_URL or not is_watched(Watched.LAB):
+        return
+    with held("lab") as hold:
+        if hold is None:
+            return
+        try:
+            remember(wiring.lab_control().look())
+        except ClusterError as error:
+            remember_silence(error.reason)
 
 
 @app.task(name="note_heartbeat")

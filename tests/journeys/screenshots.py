@@ -29,6 +29,8 @@ PAGES = {
     "ha": "{cluster}ha/",
     "forecast": "{cluster}forecast/",
     "migrations": "{cluster}migrations/",
+    "lab": "/lab/",
+    "lab-power": "/lab/power/{node}/",
     "operations": "/operations/",
     "operation": "/operations/1/",
     "services": "/services/",

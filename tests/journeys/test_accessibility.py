@@ -21,6 +21,8 @@ PAGES = [
     "/clusters/clusterubd/ha/",
     "/clusters/clusterubd/forecast/",
     "/clusters/clusterubd/migrations/",
+    "/lab/",
+    "/lab/power/master/",
     "/operations/",
     "/services/",
     "/audit/",

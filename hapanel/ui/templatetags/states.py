@@ -17,6 +17,7 @@ from django.utils.translation import gettext, pgettext
 
 from hapanel.kernel.refusal import Refusal
 from hapanel.ui import progress, states, words
+from hapanel.ui.lab_words import fault_text, switch_text
 from hapanel.ui.templatetags.panel import badge as badge_html
 from hapanel.ui.templatetags.panel import gutter as gutter_html
 from hapanel.ui.templatetags.panel import mark
@@ -84,6 +85,8 @@ def operation_state(operation: Any, how: str = "state") -> SafeString:
 @register.simple_tag
 def operation_what(operation: Any) -> str:
     """What an operation does, in a few words: `Live migration, master → slave`."""
+    if operation.kind == "switch_lab":
+        return switch_text(operation.params)
     if operation.kind != "migrate":
         return str(operation.get_kind_display())
     name = {
@@ -97,6 +100,12 @@ def operation_what(operation: Any) -> str:
 def _mode_of(operation: Any) -> str:
     """The mode that was asked for, or the one that the worker chose."""
     return str(operation.params.get("mode") or operation.memo.get("mode") or "")
+
+
+@register.simple_tag
+def lab_fault(fault: str) -> str:
+    """How a lab node's API fails, in words."""
+    return fault_text(fault)
 
 
 @register.simple_tag
