@@ -31,4 +31,4 @@ class Cluster:
     packed_rows: dict[int, tuple[object, msgspec.Raw]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ha_wording = HaWording(self.world, self.membership, self.ha.state)
+        self.ha_wording = HaWording(self.world, self.membership, self.ha)

@@ -140,6 +140,7 @@ class Control:
         if device is None:
             raise Refused("this cluster has no QDevice")
         device.is_connected = on_off(args, 0)
+        self._lab.membership.changed()
         return {"ok": True}
 
     def _service(self, args: list[str]) -> Reply:
@@ -154,14 +155,15 @@ class Control:
         return {"ok": True}
 
     def _maintenance(self, args: list[str]) -> Reply:
-        """The node's state only: guests do not move away yet (docs/lab.md)."""
+        """As `ha-manager crm-command node-maintenance` on the node: the manager takes it up."""
         node = self._node(args)
-        change = (
-            self._lab.ha.state.maintenance.add
-            if on_off(args, 1)
-            else self._lab.ha.state.maintenance.discard
-        )
-        change(node.name)
+        word = "enable" if on_off(args, 1) else "disable"
+        self._lab.ha.command(f"{word}-node-maintenance {node.name}")
+        return {"ok": True}
+
+    def _watchdogs(self, args: list[str]) -> Reply:
+        """Off: no node resets itself, as in a nested cluster without the device."""
+        self._lab.ha.set_watchdogs(bite=on_off(args, 0))
         return {"ok": True}
 
     def _guest(self, args: list[str]) -> Reply:
@@ -183,6 +185,7 @@ class Control:
                 self._lab.world.changed()
             case "unlock":
                 guest.lock = None
+                self._lab.world.changed()
             case "reuse":
                 self._lab.world.reuse_number(guest, value)
             case _:
@@ -239,6 +242,7 @@ ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
     "qdevice": Control._qdevice,
     "service": Control._service,
     "maintenance": Control._maintenance,
+    "watchdogs": Control._watchdogs,
     "guest": Control._guest,
     "fail-migration": Control._fail_migration,
     "token": Control._token_action,

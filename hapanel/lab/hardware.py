@@ -1,39 +1,52 @@
 """Machines that fall and rise, and what becomes of those who ran on them."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
+from hapanel.lab.crowd import Crowd
 from hapanel.lab.membership import Membership
-from hapanel.lab.power import Action, task_type, work_of
+from hapanel.lab.power import Action, How, task_type, work_of
 from hapanel.lab.services import STATISTICS
 from hapanel.lab.tasks import Task, Work
 from hapanel.lab.world import Guest, Node, Power, World
 
 BOOT_SECONDS = 20.0
-SHUTDOWN_SECONDS = 15.0
+# From the order to go down until the HA daemons hear of it, from their end until the others notice
+# that corosync has left, and from then until the power is off.
+ORDER_SECONDS = 5.0
+FAREWELL_SECONDS = 3.0
+POWER_OFF_SECONDS = 3.0
+STOPALL_TIMEOUT = 180.0
 REPORT_SECONDS = 10.0
 FIRST_REPORT_SECONDS = 14.0
+
+
+class Farewell(Protocol):
+    """What a node that goes down in order waits for; whoever it is calls `go_down` then."""
+
+    def __call__(self, node: Node, *, comes_back: bool) -> None: ...
 
 
 class Hardware:
     """Power of the nodes, and the reports their pvestatd sends while they have it.
 
-    `is_managed` says which guests HA starts after a boot, so that `startall` leaves them out.
+    `is_managed` says which guests HA starts and stops, so that `startall` and `stopall` leave them
+    out. `farewell` is HA's part of a node's orderly end.
     """
 
     def __init__(self, world: World, membership: Membership) -> None:
         self._world = world
         self._membership = membership
         self.is_managed: Callable[[Guest], bool] = lambda _guest: False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.farewell: Farewell = self.go_down
+        self._crowd = Crowd()
 
     def run(self) -> None:
         """Starts the reports of every node."""
         nodes = self._world.nodes
         for number, node in enumerate(nodes.values()):
             self._report(node)
-            self._spawn(self._reports(node, REPORT_SECONDS * (number + 1) / len(nodes)))
+            self._crowd.spawn(self._reports(node, REPORT_SECONDS * (number + 1) / len(nodes)))
 
     def crash(self, node: Node) -> None:
         """The power cord is pulled."""
@@ -48,11 +61,29 @@ class Hardware:
         self._membership.disturbed()
 
     def shut_down(self, node: Node, *, comes_back: bool) -> None:
-        """The machine stops its guests and switches itself off, or boots again."""
-        self._spawn(self._shut_down(node, comes_back))
+        """The machine stops its guests, HA settles its own, and it goes off, or boots again."""
+        self._crowd.spawn(self._shut_down(node, comes_back))
 
     async def _shut_down(self, node: Node, comes_back: bool) -> None:
-        await self._world.clock.pass_time(SHUTDOWN_SECONDS)
+        boot = node.booted_at
+        await self._world.clock.pass_time(ORDER_SECONDS)
+        stopall = self._world.tasks.start(node, "stopall", "", "root@pam", self._stop_all(node))
+        await stopall.has_ended()
+        if node.is_on and node.booted_at == boot:
+            self.farewell(node, comes_back=comes_back)
+
+    def go_down(self, node: Node, *, comes_back: bool) -> None:
+        """Nothing holds the machine any more: it leaves the cluster and goes off."""
+        self._crowd.spawn(self._go_down(node, comes_back))
+
+    async def _go_down(self, node: Node, comes_back: bool) -> None:
+        boot = node.booted_at
+        await self._world.clock.pass_time(FAREWELL_SECONDS)
+        if node.is_on and node.booted_at == boot:
+            self._membership.leave(node.name)
+        await self._world.clock.pass_time(POWER_OFF_SECONDS)
+        if not node.is_on or node.booted_at != boot:
+            return
         self.crash(node)
         if comes_back:
             self.power_on(node)
@@ -62,7 +93,7 @@ class Hardware:
         if node.power is not Power.OFF:
             return
         node.power = Power.BOOTING
-        self._spawn(self._boot(node))
+        self._crowd.spawn(self._boot(node))
 
     def reset(self, node: Node) -> None:
         """Off and on again, as a watchdog does it."""
@@ -75,10 +106,10 @@ class Hardware:
         node.power = Power.ON
         node.services.start_all()
         node.booted_at = self._world.now()
-        self._spawn(self._reports(node, FIRST_REPORT_SECONDS))
+        self._crowd.spawn(self._reports(node, FIRST_REPORT_SECONDS))
         self._world.tasks.close_lost_of(node.name)
         self._world.changed()
-        self._membership.disturbed()
+        self._membership.join(node.name)
         while not self._membership.is_quorate(node.name):
             await clock.pass_time(1)
         self._world.tasks.start(node, "startall", "", "root@pam", self._start_all(node))
@@ -93,6 +124,21 @@ class Hardware:
                 self._world.tasks.start(node, type_, str(guest.vmid), "root@pam", start)
 
         return work
+
+    def _stop_all(self, node: Node) -> Work:
+        async def work(_task: Task) -> None:
+            running = [guest for guest in self._world.guests_of(node.name) if guest.is_running]
+            tasks = [self._stop(node, guest) for guest in running if not self.is_managed(guest)]
+            for task in tasks:
+                await task.has_ended()
+
+        return work
+
+    def _stop(self, node: Node, guest: Guest) -> Task:
+        how = How(timeout=STOPALL_TIMEOUT, force=True)
+        work = work_of(self._world, guest.vmid, guest.kind, node.name, Action.SHUTDOWN, how=how)
+        type_ = task_type(guest.kind, Action.SHUTDOWN)
+        return self._world.tasks.start(node, type_, str(guest.vmid), "root@pam", work)
 
     async def _reports(self, node: Node, first: float) -> None:
         """The reports of one boot, at the node's own beat; what was told before stays until the
@@ -111,13 +157,6 @@ class Hardware:
             guest.report = self._world.measure_guest(guest)
             guest.is_charted = True
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def close(self) -> None:
         """Ends what runs."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._crowd.close()

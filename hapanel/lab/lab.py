@@ -46,8 +46,7 @@ class Lab:
         device = QDevice(scenario.qdevice) if scenario.qdevice else None
         self.membership = Membership(self.world, device)
         self.hardware = Hardware(self.world, self.membership)
-        self.ha = HaManager(self.world, self.membership, self.hardware.reset)
-        self.hardware.is_managed = self.ha.is_managed
+        self.ha = HaManager(self.world, self.membership, self.hardware)
         self._churn = Churn(self.world, churn, self.ha.is_managed)
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
@@ -71,11 +70,11 @@ class Lab:
         """Opens every door and starts what lives."""
         self.world.authority_pem = self.authority.pem
         self.world.tasks.on_event = self.world.log.task_event
+        for rule in rules_of(self.scenario, self.world):
+            self.ha.configuration.rules.by_name[rule.name] = rule
         self.ha.adopt(
             (guest.vmid for guest in self.scenario.guests if guest.ha), self.scenario.crm_master
         )
-        for rule in rules_of(self.scenario, self.world):
-            self.ha.state.rules.by_name[rule.name] = rule
         for node in self.world.nodes.values():
             serve = NodeApi(node.name, self.cluster, self.faults, self.disguise).serve
             context = self._certify(node, self.authority)
@@ -174,6 +173,7 @@ class Lab:
         await self._churn.close()
         await self.ha.close()
         await self.hardware.close()
+        await self.membership.close()
         await self.world.tasks.close()
         for service in self.services.values():
             service.close()

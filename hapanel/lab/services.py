@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hapanel.lab.errors import TaskFailed
 
 PROXY, DAEMON, FILE_SYSTEM = "pveproxy", "pvedaemon", "pve-cluster"
-COROSYNC, STATISTICS, HA_MANAGER = "corosync", "pvestatd", "pve-ha-crm"
+COROSYNC, STATISTICS, CRM, LRM = "corosync", "pvestatd", "pve-ha-crm", "pve-ha-lrm"
 
 # Name -> description; None is a unit that this node does not have (PVE/API2/Services.pm lists it
 # all the same). What runs is that of an ordinary node: chrony instead of systemd-timesyncd.
@@ -40,9 +40,9 @@ STATIC = ("systemd-journald",)
 ESSENTIAL = (DAEMON, FILE_SYSTEM, PROXY)
 
 # Stopping these changes what the cluster says or does; the lab plays that. Others only say so.
-PLAYED = (DAEMON, FILE_SYSTEM, HA_MANAGER, PROXY, STATISTICS)
+PLAYED = (DAEMON, FILE_SYSTEM, CRM, LRM, PROXY, STATISTICS)
 # Stopping these would change it too, but the lab does not play it.
-NOT_PLAYED = (COROSYNC, "pve-ha-lrm")
+NOT_PLAYED = (COROSYNC,)
 
 
 @dataclass(frozen=True)

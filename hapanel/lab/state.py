@@ -26,9 +26,9 @@ def picture(lab: Lab) -> dict[str, object]:
         "links": world.links.as_list(),
         "guests": {str(vmid): _guest(guest) for vmid, guest in world.guests.items()},
         "ha": {
-            "master": lab.ha.state.master,
+            "master": lab.ha.world.master,
             "services": {
-                sid: service.state.value for sid, service in lab.ha.state.services.items()
+                sid: service.state.value for sid, service in lab.ha.world.services.items()
             },
         },
         "tasks": [

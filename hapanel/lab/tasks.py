@@ -56,6 +56,11 @@ class Task:
         """True until the last line is written; a lost task counts as running to those who read."""
         return self.endtime is None
 
+    async def has_ended(self) -> None:
+        """Waits until its worker is gone, one way or another."""
+        if self.runner is not None:
+            await asyncio.wait({self.runner})
+
     def print(self, text: str) -> None:
         """Writes a line without a time stamp."""
         if not self.lost:

@@ -220,8 +220,12 @@ def test_a_container_under_ha_is_shut_down_moved_and_started(home: LabProcess) -
     log = home.log_of(task["upid"])
     assert log[0] == "task started by HA resource agent"
     said = " ".join(line[20:] for line in log[1:])
-    wanted = "shutdown CT 101.*on shared storage 'vg_drbd'.*start final cleanup.*start container"
+    wanted = "on shared storage 'vg_drbd'.*start final cleanup.*migration finished successfully"
     assert re.search(wanted, said), said
+    for node, type_ in (("master", "vzshutdown"), ("slave", "vzstart")):
+        own = newest(home, type_)
+        assert own is not None
+        assert (own["node"], own["id"], own["status"]) == (node, "101", "OK")
     assert home.guest(101)["silent"][-1]["because"] == "guest is stopped"
 
 

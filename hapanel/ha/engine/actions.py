@@ -5,7 +5,7 @@ An action is a value, so a story is a list of them. `apply` enters some of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,8 +15,10 @@ from hapanel.ha.engine import hardware
 from hapanel.ha.engine.draft import Draft
 from hapanel.ha.engine.events import Event
 from hapanel.ha.engine.lrm import Agent
+from hapanel.ha.engine.options import Options
+from hapanel.ha.engine.rules import Rule
 from hapanel.ha.engine.words import Halt, JobResult, Requested
-from hapanel.ha.engine.world import Guest, Load, World
+from hapanel.ha.engine.world import Bystander, Guest, Load, Members, World
 
 
 class PowerOn(msgspec.Struct, frozen=True):
@@ -79,6 +81,37 @@ class ReachQDevice(msgspec.Struct, frozen=True):
     """The QDevice comes into reach or leaves it."""
 
     is_reachable: bool
+
+
+class TellMembers(msgspec.Struct, frozen=True):
+    """Somebody else says who is a member; None leaves it to the engine again."""
+
+    members: Members | None
+
+
+class SetRules(msgspec.Struct, frozen=True):
+    """The HA rules that are in force, all of them."""
+
+    rules: tuple[Rule, ...]
+
+
+class SetOptions(msgspec.Struct, frozen=True):
+    """The datacenter options."""
+
+    options: Options
+
+
+class SetBystanders(msgspec.Struct, frozen=True):
+    """The running guests outside HA, all of them."""
+
+    bystanders: Mapping[str, Bystander]
+
+
+class SetRunning(msgspec.Struct, frozen=True):
+    """All guests that run on a node, HA or not, as somebody else sees it."""
+
+    node: str
+    sids: frozenset[str]
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -163,6 +196,11 @@ Action: TypeAlias = (
     | StopCrm
     | StartCrm
     | ReachQDevice
+    | TellMembers
+    | SetRules
+    | SetOptions
+    | SetBystanders
+    | SetRunning
     | Command
     | Request
     | Configure
@@ -186,6 +224,26 @@ def apply(world: World, now: float, *actions: Action) -> tuple[World, tuple[Even
 
 def _change_guest(draft: Draft, sid: str, **fields: object) -> None:
     draft.guests[sid] = replace(draft.guests[sid], **fields)
+
+
+def _tell_members(draft: Draft, action: TellMembers) -> None:
+    draft.told_members = action.members
+
+
+def _set_rules(draft: Draft, action: SetRules) -> None:
+    draft.rules = action.rules
+
+
+def _set_options(draft: Draft, action: SetOptions) -> None:
+    draft.options = action.options
+
+
+def _set_bystanders(draft: Draft, action: SetBystanders) -> None:
+    draft.bystanders = action.bystanders
+
+
+def _set_running(draft: Draft, action: SetRunning) -> None:
+    draft.running[action.node] = action.sids
 
 
 def _remove(draft: Draft, action: Remove) -> None:
@@ -230,6 +288,11 @@ _ENTER: dict[type[Any], Callable[[Draft, Any], None]] = {
     StopCrm: lambda draft, a: hardware.stop_crm(draft, a.node),
     StartCrm: lambda draft, a: hardware.start_crm(draft, a.node),
     ReachQDevice: lambda draft, a: draft.set_qdevice_reachable(a.is_reachable),
+    TellMembers: _tell_members,
+    SetRules: _set_rules,
+    SetOptions: _set_options,
+    SetBystanders: _set_bystanders,
+    SetRunning: _set_running,
     Command: lambda draft, a: draft.commands.append(a.text),
     Request: lambda draft, a: _change_guest(draft, a.sid, requested=a.state),
     Configure: _configure,

@@ -12,9 +12,8 @@ import msgspec
 
 from hapanel.ha.engine import membership
 from hapanel.ha.engine.events import Event
-from hapanel.ha.engine.membership import Members
 from hapanel.ha.engine.words import ServiceState
-from hapanel.ha.engine.world import Crm, Lrm, Machine, Service, World
+from hapanel.ha.engine.world import Crm, Lrm, Machine, Members, Service, World
 
 
 class Draft:
@@ -29,8 +28,9 @@ class Draft:
         self.options = world.options
         self.machines = dict(world.machines)
         self.qdevice = world.qdevice
+        self.told_members = world.members
         self.guests = dict(world.guests)
-        self.bystanders = dict(world.bystanders)
+        self.bystanders = world.bystanders
         self.rules = world.rules
         self.groups = dict(world.groups)
         self.running = dict(world.running)
@@ -61,6 +61,7 @@ class Draft:
             round_at=self.round_at,
             machines=self.machines,
             qdevice=self.qdevice,
+            members=self.told_members,
             guests=self.guests,
             bystanders=self.bystanders,
             rules=self.rules,
@@ -99,6 +100,8 @@ class Draft:
 
     def members(self) -> Members:
         """Who is in the quorate partition now."""
+        if self.told_members is not None:
+            return self.told_members
         if self._members is None or (self._members_at != self.now and self.profile.detection):
             self._members = membership.members(
                 self.profile, self.machines.values(), self.qdevice, self.now

@@ -6,6 +6,7 @@ Nothing here sleeps. Whoever runs a world on a real clock asks how long it may w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from hapanel.ha.engine.actions import Action, apply
@@ -65,3 +66,7 @@ class Living:
     def may_wait(self) -> float:
         """How many seconds of the clock pass before there is something to do again."""
         return max(0.0, (next_due(self.world) - self.seconds()) / self._speed)
+
+    def moment(self, seconds: float) -> datetime:
+        """When on the clock it is that second of the world."""
+        return self._begun_at + timedelta(seconds=(seconds - self._offset) / self._speed)

@@ -8,7 +8,7 @@ from hapanel.ha.engine.draft import Draft
 from hapanel.ha.engine.events import CrmChanged, LrmChanged, LrmTold, WatchdogExpired
 from hapanel.ha.engine.lrm import write_status
 from hapanel.ha.engine.words import CrmState, Halt, LrmMode, LrmState, ServiceState, ShutdownPolicy
-from hapanel.ha.engine.world import Crm, Job, Lrm
+from hapanel.ha.engine.world import Crm, Job, Lrm, World
 
 
 def power_on(draft: Draft, node: str) -> None:
@@ -97,7 +97,10 @@ def stop_crm(draft: Draft, node: str) -> None:
 def halt(draft: Draft, node: str, how: Halt) -> None:
     """Ask a node to shut down or reboot in order."""
     draft.put_machine(replace(draft.machines[node], halt=how))
-    _ask_lrm_to_leave(draft, node, how)
+    if node in draft.lrms:
+        _ask_lrm_to_leave(draft, node, how)
+    elif not draft.profile.lockstep:
+        lrm_exited(draft, node, comes_back=False)
 
 
 def stop_lrm(draft: Draft, node: str) -> None:
@@ -180,7 +183,7 @@ def check_watchdogs(draft: Draft) -> None:
             draft.emit(WatchdogExpired(at=draft.now, node=node))
 
 
-def next_reset(draft: Draft, node: str) -> float:
+def next_reset(draft: Draft | World, node: str) -> float:
     """Until when a node lives if nobody feeds its watchdog; for ever without one."""
     crm, lrm = draft.crms.get(node), draft.lrms.get(node)
     fed = (

@@ -8,22 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from hapanel.ha.engine.profile import Profile
-from hapanel.ha.engine.world import Machine, QDevice
+from hapanel.ha.engine.world import Machine, Members, QDevice
 from hapanel.ha.votes import majority
-
-
-class Members(msgspec.Struct, frozen=True, kw_only=True):
-    """A membership. online: the members of the quorate partition, empty without quorum.
-
-    lowest: the member with the lowest node id, whose pmxcfs times the locks.
-    """
-
-    online: frozenset[str]
-    is_quorate: bool
-    lowest: str | None
 
 
 def _is_member(profile: Profile, machine: Machine, now: float) -> bool:

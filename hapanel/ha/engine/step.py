@@ -40,10 +40,10 @@ def advance(draft: Draft, until: float, skipped: frozenset[str] = _NONE) -> None
 
 def next_due(world: World) -> float:
     """When a step will have something to do; infinity when never."""
-    return _due(Draft(world, world.now))
+    return _due(world)
 
 
-def _due(draft: Draft) -> float:
+def _due(draft: Draft | World) -> float:
     if draft.profile.lockstep:
         return draft.round_at
     dues = [crm.due for crm in draft.crms.values()]

@@ -66,6 +66,17 @@ class QDevice(msgspec.Struct, frozen=True, kw_only=True):
     is_reachable: bool = True
 
 
+class Members(msgspec.Struct, frozen=True, kw_only=True):
+    """A membership. online: the members of the quorate partition, empty without quorum.
+
+    lowest: the member with the lowest node id, whose pmxcfs times the locks.
+    """
+
+    online: frozenset[str]
+    is_quorate: bool
+    lowest: str | None
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a guest is assigned (maxcpu in cores, 0 for all; maxmem in bytes) and what it uses."""
 
@@ -235,6 +246,8 @@ class Disarm(msgspec.Struct, frozen=True, kw_only=True):
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster's HA stack at one moment.
 
+    members: the membership as somebody else tells it; None leaves it to the engine, which derives
+    it from machines and QDevice.
     now: up to when it was moved. round_at: when the next round begins (lockstep profiles).
     running: the guests that run, by node, HA or not. tries: how often a misbehaving guest has
     failed, by (sid, verb).
@@ -246,6 +259,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     round_at: float = 0.0
     machines: Mapping[str, Machine] = {}
     qdevice: QDevice | None = None
+    members: Members | None = None
     guests: Mapping[str, Guest] = {}
     bystanders: Mapping[str, Bystander] = {}
     rules: tuple[Rule, ...] = ()

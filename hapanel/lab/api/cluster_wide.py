@@ -60,7 +60,7 @@ def _cluster_row(call: Call) -> Row:
         "name": call.world.cluster_name,
         "version": call.world.config_version,
         "nodes": len(call.world.nodes),
-        "quorate": int(call.cluster.membership.is_quorate(call.node)),
+        "quorate": int(call.cluster.membership.tells_quorum(call.node)),
     }
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from hapanel.ha.engine.words import Requested
 from hapanel.lab.api.guest_config import check_disks, check_options, options_of
 from hapanel.lab.api.routing import VMID, Call, Needs, api, not_implemented
 from hapanel.lab.errors import ApiError, TaskFailed, bad_parameters, died
 from hapanel.lab.formats import POOL_ID, STORAGE_ID
 from hapanel.lab.guests.life import NewGuest, creation, destruction, reserve
 from hapanel.lab.guests.options import CT_OPTIONS, VM_OPTIONS
-from hapanel.lab.ha.model import Request, Resource
+from hapanel.lab.ha.configuration import Resource
 from hapanel.lab.names import Kind
 from hapanel.lab.power import Action, task_type, work_of
 from hapanel.lab.schema import Param, Type, flag, maybe
@@ -122,8 +123,8 @@ def _afterwards(call: Call, guest: Guest) -> Callable[[], None]:
         if pool in call.world.accounts.pools:
             call.world.accounts.pools[pool].vms.add(guest.vmid)
         if managed:
-            state = Request.STARTED if start else Request.STOPPED
-            call.cluster.ha.state.resources[guest.sid] = Resource(guest.sid, state)
+            state = Requested.STARTED if start else Requested.STOPPED
+            call.cluster.ha.configuration.write(Resource(guest.sid, state))
         elif start:
             work = work_of(call.world, guest.vmid, guest.kind, node.name, Action.START)
             type_ = task_type(guest.kind, Action.START)
@@ -181,7 +182,7 @@ def _check_unprotected(call: Call, guest: Guest) -> None:
     title = f"{guest.kind.label} {guest.vmid}"
     if guest.config.get("protection"):
         raise died(f"can't remove {title} - protection mode enabled")
-    if guest.sid in call.cluster.ha.state.resources and not call.flag("purge"):
+    if guest.sid in call.cluster.ha.configuration.resources and not call.flag("purge"):
         raise died(f"unable to remove {title} - used in HA resources and purge parameter not set.")
 
 
@@ -200,8 +201,8 @@ def _destroy(call: Call, guest: Guest, check: Callable[[], None]) -> str:
             return
         title = f"{guest.kind.label} {guest.vmid}"
         task.print(f"purging {title} from related configurations..")
-        if call.cluster.ha.state.resources.pop(guest.sid, None) is not None:
-            call.cluster.ha.state.rules.forget_resource(guest.sid)
+        if guest.sid in call.cluster.ha.configuration.resources:
+            call.cluster.ha.configuration.remove(guest.sid, purge=True)
             task.print(f"NOTE: removed {title} from HA resource configuration.")
 
     skip = call.flag("skiplock")

@@ -234,6 +234,6 @@ def _through_ha(call: Call, guest: Guest, target: str) -> str:
         task.print(f"Requesting HA migration for {title} {guest.vmid} to node {target}")
         await call.world.clock.pass_time(HA_COMMAND_SECONDS)
         await call.cluster.ha.write_through(call.node, f"migrate {guest.sid} {target}")
-        call.cluster.ha.request_migration(guest.sid, target)
+        call.cluster.ha.command(f"migrate {guest.sid} {target}")
 
     return call.fork("hamigrate", guest.vmid, work, node=guest.node)

@@ -1,9 +1,9 @@
 """/nodes/{node}/qemu|lxc/{vmid}/status/<action>: power, by a task or through HA."""
 
+from hapanel.ha.engine.words import Requested
 from hapanel.lab.api.routing import NODE, Call, Needs, api
 from hapanel.lab.errors import bad_parameters, died
 from hapanel.lab.formats import STORAGE_ID
-from hapanel.lab.ha.model import Request
 from hapanel.lab.names import Kind, RunState
 from hapanel.lab.power import SHUTDOWN_TIMEOUT, SUSPENDED, Action, How, task_type, work_of
 from hapanel.lab.schema import Type, flag, maybe
@@ -271,8 +271,7 @@ def power_of(call: Call, guest: Guest, action: Action, how: How) -> str:
 
 
 def through_ha(call: Call, guest: Guest, action: Action, how: How) -> str:
-    """hastart or hastop: changes the requested state and ends at once."""
-    state = Request.STARTED if action is Action.START else Request.STOPPED
+    """hastart changes the requested state, hastop asks the manager for it; both end at once."""
     word = "start" if action is Action.START else "stop"
     seconds = 0 if action is Action.STOP else how.timeout
     command = f"crm-command stop {guest.sid} {seconds:g}"
@@ -283,6 +282,9 @@ def through_ha(call: Call, guest: Guest, action: Action, how: How) -> str:
         task.print(f"Requesting HA {word} for {guest.kind.label} {guest.vmid}")
         await call.world.clock.pass_time(HA_WORK_SECONDS)
         await call.cluster.ha.write_through(call.node, command)
-        call.cluster.ha.request_state(guest.sid, state)
+        if action is Action.START:
+            call.cluster.ha.request_state(guest.sid, Requested.STARTED)
+        else:
+            call.cluster.ha.command(f"stop {guest.sid} {seconds:g}")
 
     return call.fork(f"ha{word}", guest.vmid, work, node=guest.node)

@@ -139,7 +139,7 @@ def guest_current(call: Call) -> object:
 
 
 def _ha(call: Call, guest: Guest) -> Row:
-    resource = call.cluster.ha.state.resources.get(guest.sid)
+    resource = call.cluster.ha.configuration.resources.get(guest.sid)
     if resource is None:
         return {"managed": 0}
     state = call.cluster.ha_wording.guest_state(guest.sid)

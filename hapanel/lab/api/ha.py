@@ -2,11 +2,12 @@
 
 import hashlib
 
+from hapanel.ha.engine.words import Requested, ServiceState
 from hapanel.lab.api.ha_rules import GROUPS_GONE
 from hapanel.lab.api.routing import AUDIT_CLUSTER, HA_WRITE, Call, api
 from hapanel.lab.errors import MODIFIED, died
 from hapanel.lab.formats import CONFIG_ID, HA_RESOURCE_OR_VMID, NODE_NAME
-from hapanel.lab.ha.model import CrmState, Request, Resource
+from hapanel.lab.ha.configuration import Resource
 from hapanel.lab.schema import Param, Type, flag, items_of, maybe
 from hapanel.lab.world import Guest
 
@@ -60,14 +61,14 @@ def ha_manager_status(call: Call) -> object:
 async def ha_disarm(call: Call) -> None:
     """Queues the wish that HA lets go of its watchdogs."""
     await call.need_lock("domain-ha")
-    call.cluster.ha.state.wanted_disarmed = call.text("resource-mode")
+    call.cluster.ha.command(f"disarm-ha {call.text('resource-mode')}")
 
 
 @api.on("POST", "/cluster/ha/status/arm-ha", needs=HA_WRITE)
 async def ha_arm(call: Call) -> None:
     """Queues the wish that HA takes hold again."""
     await call.need_lock("domain-ha")
-    call.cluster.ha.state.wanted_disarmed = None
+    call.cluster.ha.command("arm-ha")
 
 
 @api.on(
@@ -76,7 +77,7 @@ async def ha_arm(call: Call) -> None:
 def ha_resources(call: Call) -> object:
     """The configuration, entry by entry."""
     wanted = call.text("type")
-    resources, digest = call.cluster.ha.state.resources, _digest(call)
+    resources, digest = call.cluster.ha.configuration.resources, _digest(call)
     rows = [_entry(r, digest) for r in resources.values() if wanted in ("", r.type)]
     return call.shuffled(rows)
 
@@ -100,14 +101,14 @@ def _entry(resource: Resource, digest: str) -> Row:
 
 
 def _digest(call: Call) -> str:
-    text = "\n".join(str(resource) for resource in call.cluster.ha.state.resources.values())
+    text = "\n".join(str(resource) for resource in call.cluster.ha.configuration.resources.values())
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @api.on("GET", "/cluster/ha/resources/{sid}", needs=AUDIT_CLUSTER, params=[SID])
 def ha_resource(call: Call) -> object:
     """One entry; unlike the list it has no defaults either."""
-    resource = call.cluster.ha.state.resources.get(_sid(call))
+    resource = call.cluster.ha.configuration.resources.get(_sid(call))
     if resource is None:
         raise died(f"no such resource '{_sid(call)}'")
     return _entry(resource, _digest(call))
@@ -140,11 +141,11 @@ async def ha_add(call: Call) -> None:
     if call.has("group"):
         raise died(f"invalid parameter 'group': {GROUPS_GONE}")
     _guest_of(call, sid)
-    if sid in call.cluster.ha.state.resources:
+    if sid in call.cluster.ha.configuration.resources:
         raise died(f"create resource failed: resource ID '{sid}' already defined")
     resource = Resource(sid, _request(call.text("state", "started")))
     _change(call, resource)
-    call.cluster.ha.state.resources[sid] = resource
+    call.cluster.ha.configuration.write(resource)
 
 
 def _guest_of(call: Call, sid: str) -> Guest:
@@ -158,8 +159,8 @@ def _guest_of(call: Call, sid: str) -> Guest:
     return guest
 
 
-def _request(word: str) -> Request:
-    return Request.STARTED if word == "enabled" else Request(word)
+def _request(word: str) -> Requested:
+    return Requested.STARTED if word == "enabled" else Requested(word)
 
 
 def _change(call: Call, resource: Resource) -> None:
@@ -191,7 +192,7 @@ async def ha_put(call: Call) -> None:
     """Changes an entry."""
     prefix = "update resources config failed: "
     await call.need_lock("domain-ha", prefix)
-    resource = call.cluster.ha.state.resources.get(_sid(call))
+    resource = call.cluster.ha.configuration.resources.get(_sid(call))
     if resource is None:
         raise died(f"{prefix}no such resource '{_sid(call)}'")
     if call.has("group"):
@@ -203,6 +204,7 @@ async def ha_put(call: Call) -> None:
     for name in items_of(call.text("delete")):
         if name in ("comment", "failback", "max_restart", "max_relocate"):
             setattr(resource, name, None)
+    call.cluster.ha.configuration.write(resource)
 
 
 @api.on(
@@ -215,35 +217,34 @@ async def ha_delete(call: Call) -> None:
     """Takes a guest out of HA; it runs on."""
     sid = _sid(call)
     await call.need_lock("domain-ha", "delete resource failed: ")
-    if sid not in call.cluster.ha.state.resources:
+    if sid not in call.cluster.ha.configuration.resources:
         raise died(f"cannot delete service '{sid}', not HA managed!")
-    del call.cluster.ha.state.resources[sid]
-    if call.flag("purge"):
-        call.cluster.ha.state.rules.forget_resource(sid)
+    call.cluster.ha.configuration.remove(sid, purge=call.flag("purge"))
 
 
 def _refuse_in_error(call: Call, sid: str, *, is_cure: bool = False) -> None:
-    service = call.cluster.ha.state.services.get(sid)
-    if service is not None and service.state is CrmState.ERROR and not is_cure:
+    service = call.cluster.ha.world.services.get(sid)
+    if service is not None and service.state is ServiceState.ERROR and not is_cure:
         raise died(f"service '{sid}' in error state, must be disabled and fixed first")
 
 
 @api.on("POST", "/cluster/ha/resources/{sid}/migrate", needs=HA_WRITE, params=[SID, NODE])
 @api.on("POST", "/cluster/ha/resources/{sid}/relocate", needs=HA_WRITE, params=[SID, NODE])
-async def ha_migrate(call: Call) -> object:
+async def ha_move(call: Call) -> object:
     """Queues the wish, and says whom rules take along or what stands in the way. No task."""
-    sid, node, state = _sid(call), call.text("node"), call.cluster.ha.state
-    if sid not in state.resources:
+    sid, node, ha = _sid(call), call.text("node"), call.cluster.ha
+    if sid not in ha.configuration.resources:
         raise died(f"resource '{sid}' is not HA managed")
     _refuse_in_error(call, sid)
     await call.need_lock("domain-ha")
-    call.cluster.ha.request_migration(sid, node)
+    ha.command(f"{call.route.path.rpartition('/')[2]} {sid} {node}")
     answer: Row = {"sid": sid, "requested-node": node}
-    together, apart = state.rules.partners(sid)
-    blocking = sorted(apart & {service.sid for service in state.services_on(node)})
+    together, apart = ha.configuration.rules.partners(sid)
+    there = {other for other, each in ha.world.services.items() if each.node == node}
     if together:
         answer["comigrated-resources"] = sorted(together)
-    if blocking:
+    if apart & there:
         cause = "resource-affinity"
-        answer["blocking-resources"] = [{"sid": other, "cause": cause} for other in blocking]
+        blocking = [{"sid": other, "cause": cause} for other in sorted(apart & there)]
+        answer["blocking-resources"] = blocking
     return answer

@@ -37,7 +37,7 @@ MANDATORY = {
 )
 def ha_rules(call: Call) -> object:
     """All rules in their order, with what makes some of them infeasible."""
-    rules, errors = call.cluster.ha.state.rules, _errors(call)
+    rules, errors = call.cluster.ha.configuration.rules, _errors(call)
     return [
         _row(call, rule, order, errors.get(rule.name))
         for order, rule in enumerate(rules.by_name.values(), 1)
@@ -47,7 +47,7 @@ def ha_rules(call: Call) -> object:
 
 
 def _errors(call: Call) -> dict[str, dict[str, list[str]]]:
-    return infeasible(call.cluster.ha.state.rules.by_name, len(call.world.nodes))
+    return infeasible(call.cluster.ha.configuration.rules.by_name, len(call.world.nodes))
 
 
 def _row(call: Call, rule: Rule, order: int, errors: dict[str, list[str]] | None) -> Row:
@@ -56,7 +56,7 @@ def _row(call: Call, rule: Rule, order: int, errors: dict[str, list[str]] | None
         "type": rule.type.value,
         "resources": ",".join(rule.resources),
         "order": order,
-        "digest": call.cluster.ha.state.rules.digest(),
+        "digest": call.cluster.ha.configuration.rules.digest(),
     }
     if rule.type is RuleType.NODE_AFFINITY:
         nodes = (n if p is None else f"{n}:{p}" for n, p in sorted(rule.nodes.items()))
@@ -73,7 +73,7 @@ def _row(call: Call, rule: Rule, order: int, errors: dict[str, list[str]] | None
 @api.on("GET", "/cluster/ha/rules/{rule}", needs=AUDIT_CLUSTER, params=[RULE])
 def ha_rule(call: Call) -> object:
     """One rule."""
-    name, known = call.text("rule"), call.cluster.ha.state.rules.by_name
+    name, known = call.text("rule"), call.cluster.ha.configuration.rules.by_name
     if name not in known:
         raise died(f"no such ha rule '{name}'")
     return _row(call, known[name], list(known).index(name) + 1, _errors(call).get(name))
@@ -93,7 +93,7 @@ async def ha_rule_create(call: Call) -> None:
     call.need_quorum()
     prefix = "create ha rule failed: "
     await call.need_lock("domain-ha", prefix)
-    if name in call.cluster.ha.state.rules.by_name:
+    if name in call.cluster.ha.configuration.rules.by_name:
         raise died(f"{prefix}HA rule '{name}' already defined")
     rule = Rule(name, type_)
     _change(call, rule)
@@ -125,19 +125,19 @@ def _change(call: Call, rule: Rule) -> None:
 
 def _accept(call: Call, rule: Rule, prefix: str) -> None:
     """Writes the rule, unless it names strangers or cannot be kept."""
-    state = call.cluster.ha.state
-    unmanaged = [sid for sid in rule.resources if sid not in state.resources]
+    known = call.cluster.ha.configuration
+    unmanaged = [sid for sid in rule.resources if sid not in known.resources]
     if unmanaged:
         raise died(f"{prefix}cannot use unmanaged resource(s) {', '.join(unmanaged)}.")
     strangers = [name for name in sorted(rule.nodes) if name not in call.world.nodes]
     if strangers:
         raise died(f"{prefix}cannot use non-existent node(s) {', '.join(strangers)}.")
-    would_be = {**state.rules.by_name, rule.name: rule}
+    would_be = {**known.rules.by_name, rule.name: rule}
     errors = infeasible(would_be, len(call.world.nodes)).get(rule.name)
     if errors:
         lines = "".join(f"{name}: {', '.join(texts)}\n" for name, texts in errors.items())
         raise died(f"{prefix}400 Rule '{rule.name}' is invalid.\n{lines}")
-    state.rules.by_name[rule.name] = rule
+    known.rules.by_name[rule.name] = rule
 
 
 @api.on(
@@ -151,7 +151,7 @@ def _accept(call: Call, rule: Rule, prefix: str) -> None:
 )  # fmt: skip
 async def ha_rule_change(call: Call) -> None:
     """Changes a rule, if it can still be kept."""
-    prefix, rules = "update HA rules failed: ", call.cluster.ha.state.rules
+    prefix, rules = "update HA rules failed: ", call.cluster.ha.configuration.rules
     await call.need_lock("domain-ha", prefix)
     if call.has("digest") and call.text("digest") != rules.digest():
         raise died(f"{prefix}{MODIFIED}")
@@ -180,7 +180,7 @@ def _delete(rule: Rule, name: str, prefix: str) -> None:
 async def ha_rule_delete(call: Call) -> None:
     """Removes a rule; one that is not there is no fault."""
     await call.need_lock("domain-ha", "delete ha rule failed: ")
-    call.cluster.ha.state.rules.by_name.pop(call.text("rule"), None)
+    call.cluster.ha.configuration.rules.by_name.pop(call.text("rule"), None)
 
 
 @api.on("GET", "/cluster/ha/groups", needs=AUDIT_CLUSTER)

@@ -3,7 +3,7 @@
 from hapanel.lab.api.routing import AUDIT_NODE, Call, Needs, api
 from hapanel.lab.errors import TaskFailed
 from hapanel.lab.schema import Param
-from hapanel.lab.services import DESCRIPTIONS, ESSENTIAL, NAMES, NOT_PLAYED, Unit
+from hapanel.lab.services import CRM, DESCRIPTIONS, ESSENTIAL, LRM, NAMES, NOT_PLAYED, Unit
 from hapanel.lab.tasks import Task, Work
 
 Row = dict[str, object]
@@ -82,8 +82,17 @@ def _systemctl(call: Call, command: str, name: str) -> Work:
         if unknown:
             raise TaskFailed(f"command 'systemctl {command} {name}' failed: exit code 5")
         services = call.world.nodes[call.node].services
+        if command == "restart" and name in (CRM, LRM) and services.runs(name):
+            call.cluster.ha.restart_daemon(call.node, name)
         change = services.stop if command == "stop" else services.start
         change(name)
         call.world.changed()
+        while command == "stop" and name in (CRM, LRM) and _lives(call, name):
+            await call.world.clock.pass_time(SYSTEMCTL_SECONDS)
 
     return work
+
+
+def _lives(call: Call, name: str) -> bool:
+    """Whether an HA daemon still settles what it has to, before it goes."""
+    return call.cluster.ha.has_daemon(call.node, name)

@@ -113,7 +113,7 @@ def node_row(call: Call, node: Node) -> Row:
         "status": node_status(call, node),
         "cgroup-mode": 2,
     }
-    hastate = call.cluster.ha.state.node_status.get(node.name)
+    hastate = call.cluster.ha_wording.node_state(node.name)
     if hastate is not None:
         row["hastate"] = hastate
     return row | _node_numbers(call, node)

@@ -1,1 +1,1 @@
-"""High availability in its simplest true form, until the HA engine takes over."""
+"""The HA stack of the lab: hapanel.ha.engine, given the lab's hardware, guests and tasks."""

@@ -1,12 +1,15 @@
 """HA rules as configured, and what makes one infeasible. Texts: pve-ha-manager's rule plugins.
 
-Pure. Placement by rules is the HA engine's business.
+Pure. Placement by rules is the HA engine's business; `in_force` tells it of them.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from hapanel.ha.engine.rules import NodeAffinity, ResourceAffinity
+from hapanel.ha.engine.rules import Rule as EngineRule
 
 Errors = dict[str, dict[str, list[str]]]
 
@@ -83,6 +86,20 @@ class Rules:
             rule.resources = [other for other in rule.resources if other != sid]
             if not rule.resources:
                 del self.by_name[name]
+
+
+def in_force(rules: Rules) -> tuple[EngineRule, ...]:
+    """The rules that are not switched off, in the engine's words."""
+    return tuple(_for_engine(rule) for rule in rules.by_name.values() if not rule.disable)
+
+
+def _for_engine(rule: Rule) -> EngineRule:
+    resources = frozenset(rule.resources)
+    if rule.type is RuleType.RESOURCE_AFFINITY:
+        positive = rule.affinity == "positive"
+        return ResourceAffinity(id=rule.name, resources=resources, positive=positive)
+    nodes = {node: priority or 0 for node, priority in rule.nodes.items()}
+    return NodeAffinity(id=rule.name, resources=resources, nodes=nodes, strict=rule.strict)
 
 
 def infeasible(rules: Mapping[str, Rule], node_count: int) -> Errors:

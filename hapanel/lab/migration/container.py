@@ -82,5 +82,4 @@ class ContainerMigration(Journey):
             self.world.start_guest(self.guest, target.name)
 
         started = self.world.tasks.start(target, "vzstart", str(vmid), "root@pam", start)
-        if started.runner is not None:
-            await asyncio.wait({started.runner})
+        await started.has_ended()

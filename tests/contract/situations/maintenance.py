@@ -25,5 +25,4 @@ SITUATION = Situation(
             before=_enter,
         ),
     ),
-    differs={"maintenance-manager": "the HA engine does not move guests away yet"},
 )

@@ -10,7 +10,7 @@ from hapanel.lab.cluster import Cluster
 from hapanel.lab.ha.stack import HaManager
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership, QDevice
-from hapanel.lab.scenario import Scenario, build, load
+from hapanel.lab.scenario import Scenario, build, load, rules_of
 from hapanel.lab.tasks import Task
 from tests.pure.lab.virtual_time import EPOCH
 
@@ -26,9 +26,10 @@ class Story:
         device = QDevice(spec.qdevice) if spec.qdevice else None
         self.membership = Membership(self.world, device)
         self.hardware = Hardware(self.world, self.membership)
-        self.ha = HaManager(self.world, self.membership, self.hardware.reset)
-        self.hardware.is_managed = self.ha.is_managed
+        self.ha = HaManager(self.world, self.membership, self.hardware)
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
+        for rule in rules_of(spec, self.world):
+            self.ha.configuration.rules.by_name[rule.name] = rule
         self.ha.adopt((guest.vmid for guest in spec.guests if guest.ha), master)
         self.hardware.run()
         self.ha.run()

@@ -32,13 +32,14 @@ def living(scenario: Scenario) -> Cluster:
     """The scenario as its API sees it, with a first report of every node and guest."""
     world = build(scenario, Clock(1, epoch=EPOCH), "127.0.0")
     membership = Membership(world, None)
-    ha = HaManager(world, membership, lambda _node: None)
+    hardware = Hardware(world, membership)
+    ha = HaManager(world, membership, hardware)
     ha.adopt((guest.vmid for guest in scenario.guests if guest.ha), None)
     for node in world.nodes.values():
         node.report = world.measure_node(node)
     for guest in world.guests.values():
         guest.report = world.measure_guest(guest)
-    return Cluster(world, membership, ha, Hardware(world, membership))
+    return Cluster(world, membership, ha, hardware)
 
 
 def rows(cluster: Cluster, who: Principal) -> list[dict[str, Any]]:

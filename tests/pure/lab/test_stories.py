@@ -208,7 +208,7 @@ def test_a_stop_during_the_switch_over_comes_too_late() -> None:
 def test_an_ha_migration_passes_through_manager_and_local_manager() -> None:
     async def story() -> None:
         tale = Story()
-        tale.ha.request_migration("vm:100", "slave")
+        tale.ha.command("migrate vm:100 slave")
         await tale.until(lambda: tale.service("vm:100") == "vm:100 (master, migrate)", 12)
         await tale.until(lambda: tale.world.guests[100].lock == "migrate", 25)
         task = tale.task("master", "qmigrate")
@@ -229,7 +229,7 @@ def test_a_failed_ha_migration_returns_to_the_source() -> None:
     async def story() -> None:
         tale = Story()
         tale.world.guests[100].busy.fail_next_migration = "broken"
-        tale.ha.request_migration("vm:100", "slave")
+        tale.ha.command("migrate vm:100 slave")
         await tale.until(lambda: tale.service("vm:100") == "vm:100 (master, migrate)")
         await tale.until(lambda: tale.service("vm:100") == "vm:100 (master, started)")
         assert tale.world.guests[100].node == "master"
@@ -269,7 +269,7 @@ def test_with_a_qdevice_the_guests_come_back_after_the_dead_nodes_lock() -> None
     async def story() -> None:
         tale = Story("clusterubd-qdevice", master="slave")
         tale.crash("master")
-        fenced = await tale.until(lambda: tale.ha.state.node_status["master"] == "fence")
+        fenced = await tale.until(lambda: tale.ha.world.node_states["master"] == "fence")
         assert 65 < fenced < 95
         runs = await tale.until(lambda: tale.world.guests[100].is_running)
         assert 120 < runs < 150
@@ -282,7 +282,7 @@ def test_a_dead_master_that_held_the_managers_seat_costs_three_minutes() -> None
     async def story() -> None:
         tale = Story("clusterubd-qdevice", master="master")
         tale.crash("master")
-        unknown = await tale.until(lambda: tale.ha.state.node_status["master"] == "unknown")
+        unknown = await tale.until(lambda: tale.ha.world.node_states["master"] == "unknown")
         assert 110 < unknown < 135
         runs = await tale.until(lambda: tale.world.guests[100].is_running)
         assert 175 < runs < 210
@@ -294,7 +294,7 @@ def test_the_smaller_side_of_a_partition_resets_itself_before_its_guests_are_rec
     async def story() -> None:
         tale = Story("clusterubd-qdevice")
         guest = tale.world.guests[100]
-        tale.ha.request_migration("vm:100", "slave")
+        tale.ha.command("migrate vm:100 slave")
         await tale.until(lambda: tale.service("vm:100") == "vm:100 (slave, started)")
         tale.world.links.between("master", "slave", Network.CLUSTER).is_cut = True
         tale.membership.disturbed()

@@ -464,11 +464,11 @@ def test_when_the_leading_ha_manager_is_stopped_another_leads_and_keeps_the_lead
         services = story.world.nodes["master"].services
         await asyncio.sleep(5)
         services.stop("pve-ha-crm")
-        taken = await story.until(lambda: story.ha.state.master == "slave")
-        assert taken - 5 <= 10
+        taken = await story.until(lambda: story.ha.world.master == "slave")
+        assert taken - 5 <= 12
         services.start("pve-ha-crm")
         await asyncio.sleep(60)
-        assert story.ha.state.master == "slave"
+        assert story.ha.world.master == "slave"
 
     scene(act)
 
@@ -490,7 +490,7 @@ def test_a_node_is_rebooted_and_another_woken() -> None:
     async def act(story: Story, client: Client) -> None:
         root = As(client)
         await root.do("POST", "/nodes/slave/status", command="shutdown")
-        await story.until(lambda: not story.membership.is_online("master", "slave"))
+        await story.until(lambda: not story.world.nodes["slave"].is_on)
         assert await root.refused("POST", "/nodes/slave/wakeonlan") == (
             500, "No wake on LAN MAC address defined for 'slave'!",
         )  # fmt: skip
@@ -510,7 +510,7 @@ def test_disarmed_ha_freezes_and_moves_nothing_until_it_is_armed() -> None:
         assert {row["state"] for row in rows if row["type"] == "service"} == {"freeze"}
         story.crash("slave")
         await asyncio.sleep(200)
-        assert story.ha.state.node_status["slave"] == "online"
+        assert story.ha.world.node_states["slave"] == "online"
         story.power_on("slave")
         await asyncio.sleep(40)
         await root.do("POST", "/cluster/ha/status/arm-ha")
