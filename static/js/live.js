@@ -17,7 +17,7 @@ const HEARD_MOST = 200; // hints remembered for parts that are still on their wa
 
 const root = document.documentElement;
 const url = document.body.dataset.events;
-const parts = new Map(); // element id -> {timer, last, busy, again}
+const parts = new Map(); // element id -> {timer, last, busy: the element that asks, again}
 const sentAt = new WeakMap(); // request -> when it was sent
 const heard = []; // {hint, at}, newest last
 
@@ -38,11 +38,14 @@ function depends(element, hint) {
   });
 }
 
+/* An element that was replaced while it asked tells nobody of its answer, and its answer goes nowhere. */
+const isBusy = (part) => Boolean(part.busy?.isConnected);
+
 /* What changed is fetched at once; figures move every second, and a part may ask for fewer of them. */
 function refresh(element, onlyFigures = false) {
   const part = parts.get(element.id) || { last: 0 };
   parts.set(element.id, part);
-  if (part.busy) { part.again = part.again === false ? false : onlyFigures; return; }
+  if (isBusy(part)) { part.again = part.again === false ? false : onlyFigures; return; }
   const gap = onlyFigures ? Number(element.dataset.liveGap) || FIGURES_GAP : LEAST_GAP;
   const due = Math.max(Date.now(), part.last + gap) + Math.random() * JITTER;
   if (part.timer && part.due <= due) return;
@@ -55,14 +58,14 @@ function refresh(element, onlyFigures = false) {
     part.last = Date.now();
     window.htmx.trigger(current, "refresh");
     // htmx binds what it swapped in some milliseconds later; until then it does not hear.
-    if (!part.busy) refresh(current, onlyFigures);
+    if (!isBusy(part)) refresh(current, onlyFigures);
   }, due - Date.now());
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   sentAt.set(event.detail.xhr, Date.now());
   const part = parts.get(event.detail.requestConfig.elt.id);
-  if (part) part.busy = true;
+  if (part) part.busy = event.detail.requestConfig.elt;
 });
 
 function refreshAll() { liveParts().forEach((element) => refresh(element)); }
@@ -70,6 +73,10 @@ function refreshAll() { liveParts().forEach((element) => refresh(element)); }
 /* An answer may bring a part whose news came while it was under way, to a page without that part. */
 document.addEventListener("htmx:afterRequest", (event) => {
   const since = sentAt.get(event.detail.xhr);
+  // A part that a form brought is as old as the form's request, whatever was fetched meanwhile.
+  const { target, requestConfig } = event.detail;
+  const brought = target?.id !== requestConfig.elt.id && parts.get(target?.id);
+  if (brought) brought.last = since;
   heard.filter(({ at }) => at >= since).forEach(({ hint, at }) => tell(hint, at));
 });
 
@@ -78,7 +85,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const { id } = event.detail.requestConfig.elt;
   const part = parts.get(id);
   if (!part) return;
-  part.busy = false;
+  part.busy = null;
   const { again } = part;
   part.again = undefined; // undefined: not asked for meanwhile; else whether only figures moved
   const current = again !== undefined && document.getElementById(id);
