@@ -50,6 +50,7 @@ app.conf.update(
             "read_guest_configurations": 1.0,
             "probe_services": 1.0,
             "note_heartbeat": 2.0,
+            "learn_boots": 15.0,
             **({"read_lab": 1.0} if settings.LAB_URL else {}),
         }.items()
     },

@@ -152,3 +152,25 @@ class HaRule(models.Model):
 
     def __str__(self) -> str:
         return self.rule
+
+
+class GuestStart(models.Model):
+    """One start of a guest that went well, and when a service that needs it alone answered again.
+
+    started_at: the start of Proxmox's task, by the panel's clock. answered_at: null as long as no
+    probe told; hapanel.helpdesk.boots fills it in.
+    """
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="guest_starts")
+    vmid = models.PositiveIntegerField()
+    upid = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "upid"], name="one_start_a_task")]
+        indexes = [models.Index(fields=["cluster", "vmid", "-started_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.vmid} started {self.started_at:%H:%M:%S}"

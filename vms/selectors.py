@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 from redis.exceptions import RedisError
 
+from hapanel.ha.forecast.snapshot import Boot
+from hapanel.kernel.names import GuestType, Upid, service_id
 from nodes.metrics import GuestMetrics
 from nodes.models import Cluster
 from nodes.selectors import measured
-from vms.models import Guest
+from vms.models import Guest, GuestStart
 
 # States that are filtered by: name -> the words of Proxmox it stands for.
 RUNNING, STOPPED, NOT_SEEN = "running", "stopped", "unknown"
@@ -168,3 +172,19 @@ def by_load(cluster: Cluster, wanted: GuestFilter, figure: str) -> list[int]:
         return -1.0 if found is None else float(getattr(found, figure) or 0)
 
     return sorted(vmids, key=load, reverse=True)
+
+
+def boots_of(cluster: Cluster) -> Mapping[str, Boot]:
+    """What is learnt of how long each guest boots, by its sid."""
+    seen: dict[str, list[float]] = defaultdict(list)
+    rows = GuestStart.objects.filter(cluster=cluster, answered_at__isnull=False)
+    for vmid, upid, started_at, answered_at in rows.values_list(
+        "vmid", "upid", "started_at", "answered_at"
+    ):
+        assert answered_at is not None  # the filter's word
+        kind = GuestType.QEMU if Upid.parse(upid).type == "qmstart" else GuestType.LXC
+        seen[service_id(kind, vmid)].append(round((answered_at - started_at).total_seconds(), 1))
+    return {
+        sid: Boot(least=min(took), typical=median(took), most=max(took), count=len(took))
+        for sid, took in seen.items()
+    }

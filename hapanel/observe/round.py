@@ -15,6 +15,7 @@ from hapanel.live.stream import Kind, publish
 from hapanel.observe.answers import Answers, ask
 from hapanel.observe.figures import write_figures
 from hapanel.observe.guest_configurations import want_configurations
+from hapanel.observe.guest_starts import write_starts
 from hapanel.observe.journal import Journal
 from hapanel.observe.memory import Memory, forget, memory_of
 from hapanel.observe.pace import Plan, now, read_pace, write_generation, write_pace
@@ -36,7 +37,7 @@ from hapanel.observe.slow_questions import (
     ask_slowly,
     want_slowly,
 )
-from hapanel.observe.task_hints import guests_touched
+from hapanel.observe.task_hints import guests_started, guests_touched
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.errors import ClusterError, OtherCluster, PermissionMissing
 from nodes.models import Cluster
@@ -145,8 +146,10 @@ def _record(cluster: Cluster, answers: Answers, memory: Memory, plan: Plan) -> N
     if found:
         # Before the first write: should this process die in between, nobody trusts old memories.
         write_generation(cluster.pk, memory.new_generation())
-    to_read = _touched(answers, memory)
+    newly_ended = _newly_ended(answers, memory)
+    to_read = guests_touched(answers.tasks or (), newly_ended)
     with transaction.atomic():
+        write_starts(cluster, guests_started(answers.tasks or (), newly_ended))
         to_read += _write(cluster, found, answers, memory, journal)
         journal.write(cluster, look.answered_at)
     if look.resources is not None:
@@ -186,10 +189,10 @@ def _replace_figures(cluster: Cluster, memory: Memory) -> None:
         memory.figures_at = None
 
 
-def _touched(answers: Answers, memory: Memory) -> list[int]:
-    """Guests whose configuration a task that just ended may have changed."""
+def _newly_ended(answers: Answers, memory: Memory) -> frozenset[str]:
+    """The UPIDs of tasks that ended since the last look at them; none at the first."""
     if answers.tasks is None:
-        return []
+        return frozenset()
     ended = frozenset(t.upid.raw for t in answers.tasks if not t.running)
     known, memory.finished_tasks = memory.finished_tasks, ended
-    return [] if known is None else guests_touched(answers.tasks, ended - known)
+    return frozenset() if known is None else ended - known

@@ -20,7 +20,7 @@ from nodes.metrics import ClusterMetrics
 from nodes.models import Cluster, Node
 from nodes.selectors import recorded_groups, recorded_options, recorded_qdevice
 from vms.models import GuestDisk, HaResource, HaRule
-from vms.selectors import NOT_SEEN, STOPPED, guests_of
+from vms.selectors import NOT_SEEN, STOPPED, boots_of, guests_of
 
 # Figures move with every look. Coarser ones let a forecast stand until something really changes.
 _MEMORY_STEP = 256 * 1024**2
@@ -48,6 +48,7 @@ def snapshot_of(cluster: Cluster) -> Snapshot:
         armed=cluster.ha_armed_state,
         pve_version=cluster.pve_version,
         time_scale=cluster.time_scale,
+        boots=boots_of(cluster),
     )
 
 

@@ -14,6 +14,7 @@ from redis import RedisError
 
 from hapanel import wiring
 from hapanel.celery import app
+from hapanel.helpdesk import boots
 from hapanel.live import pulse
 from hapanel.live.attention import Watched, is_watched
 from hapanel.live.lab_picture import remember, remember_silence
@@ -108,6 +109,12 @@ def read_configurations_of(cluster_id: int) -> None:
 def probe_services() -> None:
     """Probe services while no follower does."""
     stand_in()
+
+
+@app.task(name="learn_boots")
+def learn_boots() -> None:
+    """Put together what the task lists and the probes told about how long guests boot."""
+    boots.learn_boots()
 
 
 @app.task(name="read_lab")

@@ -12,7 +12,7 @@ from hapanel.ha.forecast.initial import state_of
 from hapanel.ha.forecast.obstacles import Ground
 from hapanel.ha.forecast.outcome import GuestForecast, Outcome
 from hapanel.ha.forecast.reasons import Code, Passed, Reason, because
-from hapanel.ha.forecast.snapshot import SeenGuest, SeenResource, Snapshot
+from hapanel.ha.forecast.snapshot import Boot, SeenGuest, SeenResource, Snapshot
 from hapanel.ha.forecast.timing import Timing, Window
 from hapanel.ha.forecast.trial import Trial
 from hapanel.ha.quorum import Ballot
@@ -126,7 +126,7 @@ class Fates:
             node=node,
             seconds=None if fails else seconds,
             started=scaled,
-            reasons=tuple(self._why_there(node, waits, obstacle)),
+            reasons=(*self._why_there(node, waits, obstacle), *_booting(boot, fails=fails)),
             unknowns=tuple(doubts),
             passed=self._passed(guest),
         )
@@ -198,6 +198,14 @@ class Fates:
         return because(
             Code.NO_QUORUM, total=votes.total, expected=votes.expected, needed=votes.needed
         )
+
+
+def _booting(boot: Boot | None, *, fails: bool) -> Iterable[Reason]:
+    """What is known of its boot, where it boots."""
+    if boot is not None and not fails:
+        figures = {"least": boot.least, "typical": boot.typical, "most": boot.most}
+        rounded = {name: round(seconds) for name, seconds in figures.items()}
+        yield because(Code.BOOT_LEARNT, **rounded, count=boot.count)
 
 
 def lives(guest: SeenGuest) -> GuestForecast:

@@ -36,6 +36,7 @@ class Code(StrEnum):
     NO_MEMORY = "no-memory"
     STARTS_AFTER_RETURN = "starts-after-return"
     QUEUED = "queued"
+    BOOT_LEARNT = "boot-learnt"
     # Not known.
     VOTES_NOT_READ = "votes-not-read"
     QDEVICE_NOT_READ = "qdevice-not-read"
@@ -108,6 +109,10 @@ SENTENCES: Mapping[Code, str] = {
     ),
     Code.QUEUED: gettext_noop(
         "%(node)s starts a few guests at a time: it waits %(seconds)d seconds for its turn."
+    ),
+    Code.BOOT_LEARNT: gettext_noop(
+        "From its start to its first answer it took %(typical)d s (%(least)d to %(most)d s; starts "
+        "seen: %(count)d)."
     ),
     Code.VOTES_NOT_READ: gettext_noop("The votes could not be read."),
     Code.QDEVICE_NOT_READ: gettext_noop("The state of the QDevice could not be read."),

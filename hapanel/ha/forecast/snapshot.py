@@ -90,11 +90,12 @@ class SeenStorage(Struct, frozen=True, kw_only=True):
 
 
 class Boot(Struct, frozen=True, kw_only=True):
-    """Seconds from a guest's start to its first answer, as they were seen before."""
+    """Seconds from a guest's start to its first answer, as `count` starts showed them before."""
 
     least: float
     typical: float
     most: float
+    count: int = 1
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
