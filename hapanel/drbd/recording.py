@@ -6,8 +6,9 @@ recordings hold one `text` with markers instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -19,8 +20,10 @@ from hapanel.drbd.decode.proc_drbd import proc_drbd
 from hapanel.drbd.decode.status_json import status_json
 from hapanel.drbd.decode.status_text import status_text
 from hapanel.drbd.decode.tool_answers import resource_of_words
-from hapanel.ports.replication import NodeStatus, ResourceState
+from hapanel.drbd.join import Replication, join, resources_of
+from hapanel.ports.replication import NodeReplication, NodeStatus, ResourceState
 
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 _STDOUT, _STDERR = "--- stdout ---\n", "--- stderr ---"
 # Those that hold a whole state, the richest first.
 _STATES = (
@@ -97,6 +100,15 @@ def nodes_of(recording: Recording) -> Iterator[RecordedNode]:
         if status is not None:
             names = told["drbdadm_sh_resources"].output() if "drbdadm_sh_resources" in told else ""
             yield RecordedNode(node, status, tuple(names.split()))
+
+
+def joined_of(nodes: Sequence[RecordedNode]) -> Iterator[Replication]:
+    """Every resource of the recorded nodes with its sides put together; a recording has no age."""
+    seen = [NodeReplication(node=one.node, status=one.status) for one in nodes]
+    configured = {name for one in nodes for name in one.configured}
+    for resource in sorted({*resources_of(seen), *configured}):
+        members = [one.node for one in nodes if resource in one.configured]
+        yield join(resource, seen, _NO_TIME, members)
 
 
 def _status(told: Mapping[str, RecordedAnswer]) -> NodeStatus | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import msgspec
 
 from hapanel.drbd.decode.forms import Form, decode, form_of
 from hapanel.drbd.decode.generations import generations
-from hapanel.drbd.recording import nodes_of, read_recording
+from hapanel.drbd.join import Replication
+from hapanel.drbd.judge import judge
+from hapanel.drbd.recording import joined_of, nodes_of, read_recording
 
 USAGE = "usage: python -m hapanel.drbd status FILE\n"
 
@@ -62,8 +65,27 @@ def _recording(content: bytes) -> dict[str, Any]:
         recording = read_recording(content)
     except msgspec.MsgspecError as error:
         raise _Unreadable(f"1: no recording: {error}") from error
-    nodes = {one.node: _plain(one.status) for one in nodes_of(recording)}
-    return {"form": "recording", "state": recording.state, "nodes": nodes}
+    told = tuple(nodes_of(recording))
+    return {
+        "form": "recording",
+        "state": recording.state,
+        "nodes": {one.node: _plain(one.status) for one in told},
+        "resources": {one.resource: _judged(one) for one in joined_of(told)},
+    }
+
+
+def _judged(replication: Replication) -> dict[str, Any]:
+    judgement = judge(replication)
+    return {
+        "health": judgement.health.value,
+        "severity": judgement.severity.value,
+        "split_brain": judgement.split_brain is not None,
+        "findings": [
+            {**one.as_record(), "because": one.because(), "remedy": one.remedy()}
+            for one in judgement.findings
+        ],
+        "contradictions": [asdict(one) for one in replication.contradictions],
+    }
 
 
 def _first_line(text: str) -> tuple[int, str]:
