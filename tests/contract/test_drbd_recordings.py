@@ -31,6 +31,7 @@ from hapanel.drbd.redact import redact
 from hapanel.ports.replication import NodeReplication, NodeStatus, ReplicationState, ResourceState
 from tests.contract.drbd_states import JUDGED, WITHOUT_STATE
 from tests.machine import FACTS
+from tests.pure.drbd.test_never_raises import numbers
 
 FILES = sorted((FACTS / "drbd").glob("drbd*/*.json"))
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -195,6 +196,20 @@ def test_streams_end_where_the_next_status_begins(recorded: dict[str, Recording]
     for one in streams:
         assert form_of(one.output()) is Form.EVENTS2
         assert decode(one.output()).resources, one.node
+
+
+def test_an_answer_that_is_cut_tells_no_other_figure(recorded: dict[str, Recording]) -> None:
+    cuts = 0
+    for recording in recorded.values():
+        for one in recording.recordings:
+            if one.name not in (*FORMS, "proc_drbd"):
+                continue
+            text = one.output()
+            whole = numbers(decode(text))
+            for place in (len(text) // 3, len(text) * 2 // 3, len(text) - 9):
+                assert numbers(decode(text[: max(0, place)])) <= whole, (one.name, place)
+                cuts += 1
+    assert cuts > 2000
 
 
 def test_no_secret_is_left_in_what_a_command_printed(recorded: dict[str, Recording]) -> None:

@@ -18,7 +18,7 @@ from hapanel.drbd.decode.assemble import (
     resource,
     series_of,
 )
-from hapanel.drbd.decode.gaps import Gaps, without_torn_end
+from hapanel.drbd.decode.gaps import Gaps, bounded, without_torn_end
 from hapanel.ports.replication import NodeStatus
 
 _VERBS = frozenset({"exists", "create", "change", "destroy", "call", "response", "rename"})
@@ -115,7 +115,7 @@ def events_text(text: str) -> NodeStatus:
     """The state after a recorded stream; a torn last line is dropped and said."""
     gaps = Gaps()
     stream = EventStream()
-    for line in without_torn_end(text, gaps).split("\n"):
+    for line in without_torn_end(bounded(text, gaps), gaps).split("\n"):
         stream.feed(line)
     status = stream.status()
     if gaps.complete:

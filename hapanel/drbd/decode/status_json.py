@@ -57,7 +57,7 @@ def _parsed(text: str, gaps: Gaps) -> Any:
         return json.loads(whole)
     except (ValueError, RecursionError) as error:
         place = getattr(error, "lineno", 1)
-        gaps.note(place, whole.splitlines()[place - 1] if whole.strip() else "nothing")
+        gaps.note(place, "".join(whole.split("\n")[place - 1 : place]) or "it ends here")
     try:
         return json.loads(_closed(whole))
     except (ValueError, RecursionError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ WHOLE = [
     STATUS_OF_9,
     PROC_OF_8,
     json_of_9(**{"out-of-sync": 4096, "rs-total": 99999}),
+    json.dumps(json.loads(json_of_9(**{"out-of-sync": 4096})), indent=1).replace("[", "[\n") + "\n",
     "\n".join(START_OF_8) + "\n",
     "\n".join(START_OF_9) + "\n",
 ]
