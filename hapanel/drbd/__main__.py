@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from hapanel.drbd.lint_command import lint
 from hapanel.drbd.status_command import status
 
-VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {"status": status}
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {"status": status, "lint": lint}
 """Each verb reads its own arguments, writes to stdout and returns its exit code."""
 
 
