@@ -15,7 +15,10 @@ from bench import bare_panel
 from bench.goals import Figure, table
 
 RESULTS = Path(__file__).parent / "results.json"
-PARTS = ("observation", "sizes", "forecasts", "replication", "viewers", "guests_page", "demo")
+PARTS = (
+    *("observation", "sizes", "forecasts", "replication", "drbd_configurations"),
+    *("viewers", "guests_page", "demo"),
+)
 
 
 def part(name: str) -> Callable[[], list[Figure]]:

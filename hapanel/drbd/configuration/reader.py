@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hapanel.drbd.configuration.cursor import Cursor
 from hapanel.drbd.configuration.findings import Finding, Phrase
@@ -24,13 +25,13 @@ from hapanel.drbd.configuration.grammar import (
 )
 from hapanel.drbd.configuration.rules import syntax
 from hapanel.drbd.configuration.shapes import SHAPES
-from hapanel.drbd.configuration.tokens import Kind, Place, Token, tokens
+from hapanel.drbd.configuration.tokens import LONGEST_WORD, Kind, Place, Token, looks_secret, tokens
 from hapanel.drbd.configuration.tree import Document, Statement
 from hapanel.drbd.configuration.values import Boolean
 from hapanel.kernel.refusal import gettext_noop
 
 NEAR = 0.6
-DEEPEST = 40
+DEEPEST, DEEPEST_INCLUDE = 40, 10
 MAY_END_OPEN = (Section.RESOURCE, Section.COMMON)
 AN_OPENING_BRACE = Phrase(gettext_noop("an opening brace"))
 A_KEYWORD = Phrase(gettext_noop("a keyword"))
@@ -69,14 +70,17 @@ class _Library:
         self.findings: list[Finding] = []
         self.seen: list[str] = []
 
-    def statements_of(self, source: Source) -> tuple[Statement, ...]:
+    def statements_of(self, source: Source, depth: int = 0) -> tuple[Statement, ...]:
         self.seen.append(source.name)
         found = _Reader(source, self.findings).file()
-        return tuple(each for statement in found for each in self._included(statement))
+        return tuple(each for statement in found for each in self._included(statement, depth))
 
-    def _included(self, statement: Statement) -> Sequence[Statement]:
+    def _included(self, statement: Statement, depth: int) -> Sequence[Statement]:
         if statement.name != "include" or statement.value is None:
             return (statement,)
+        if depth >= DEEPEST_INCLUDE:
+            self.findings.append(syntax.INCLUDE_TOO_DEEP(statement.place, deepest=DEEPEST_INCLUDE))
+            return ()
         pattern, place = statement.value.text, statement.place
         sources = self.load(pattern, place.file)
         if not sources and not any(mark in pattern for mark in "*?["):
@@ -86,7 +90,7 @@ class _Library:
             if source.text is None:
                 self.findings.append(syntax.INCLUDE_MISSING(place, name=source.name))
             elif source.name not in self.seen:
-                inside += self.statements_of(source)
+                inside += self.statements_of(source, depth + 1)
         return inside
 
 
@@ -152,20 +156,20 @@ class _Reader:
     def _unknown(self, word: Token, around: _Open) -> Statement | None:
         section = around.section
         elsewhere = homes(word.text)
-        nearest = difflib.get_close_matches(word.text, KEYWORDS[section], n=1, cutoff=NEAR)
+        nearest = _nearest(word.text, section)
         if elsewhere:
             found = syntax.MISPLACED_KEYWORD(
-                word.place, word=word.text, section=str(section), home=str(elsewhere[0])
+                word.place, word=word.shown, section=str(section), home=str(elsewhere[0])
             )
         elif nearest:
             found = syntax.UNKNOWN_KEYWORD(
-                word.place, word=word.text, section=str(section), nearest=nearest[0]
+                word.place, word=word.shown, section=str(section), nearest=nearest
             )
         else:
-            found = syntax.UNKNOWN_WORD(word.place, word=word.text, section=str(section))
+            found = syntax.UNKNOWN_WORD(word.place, word=word.shown, section=str(section))
         self._findings.append(found)
         if nearest and not elsewhere:
-            return self._known(word, KEYWORDS[section][nearest[0]], around, guessed=True)
+            return self._known(word, KEYWORDS[section][nearest], around, guessed=True)
         self._cursor.skip_statement(_begins_in(section))
         return None
 
@@ -193,7 +197,7 @@ class _Reader:
         value = self._cursor.take_value()
         if value is None:
             return ()
-        hides = known.is_secret or "secret" in word.text or "passw" in word.text
+        hides = known.is_secret or looks_secret(word.text)
         return (value.hidden() if hides else value,)
 
     def _block(self, word: Token, known: Keyword, around: _Open) -> tuple[Statement, ...] | None:
@@ -235,7 +239,7 @@ class _Reader:
             cursor.take()
             return
         got = cursor.peek()
-        params = {"statement": word.text, "line": word.place.line}
+        params = {"statement": word.shown, "line": word.place.line}
         on_same_line = got.place.line == word.place.line
         if got.is_value and on_same_line and not lookup(section, got.text):
             rule = syntax.TOO_MANY_VALUES if known.shape is Shape.OPTION else None
@@ -279,3 +283,9 @@ def _begins_in(*sections: Section) -> Callable[[Token], bool]:
         return is_word and any(lookup(section, token.text) for section in sections)
 
     return begins
+
+
+@lru_cache(maxsize=1024)
+def _nearest(word: str, section: Section) -> str | None:
+    found = difflib.get_close_matches(word[:LONGEST_WORD], KEYWORDS[section], n=1, cutoff=NEAR)
+    return found[0] if found else None

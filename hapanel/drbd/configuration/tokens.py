@@ -7,13 +7,16 @@ themselves.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
-LONGEST_WORD, LONGEST_QUOTED = 128, 255
+LONGEST_WORD, LONGEST_QUOTED, LONGEST_SHOWN = 128, 255, 255
 HIDDEN = "(hidden)"
+SECRETS = ("shared-secret",)
 
 _PIECE = re.compile(
     r"""(?P<space>[ \t\r]+|\#.*)
@@ -26,6 +29,14 @@ _PIECE = re.compile(
 )
 _IPV6 = re.compile(r"[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9/._-]+)?(?=[ \t]*\])")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+@lru_cache(maxsize=4096)
+def looks_secret(word: str) -> bool:
+    """Whether what stands behind this word, perhaps misspelled, is better not shown."""
+    if re.search("secr|sekr|passw", word, re.IGNORECASE):
+        return True
+    return bool(difflib.get_close_matches(word[:LONGEST_WORD].lower(), SECRETS, n=1, cutoff=0.75))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,8 +73,11 @@ class Token:
 
     @property
     def shown(self) -> str:
-        """The text as it may be printed."""
-        return HIDDEN if self.secret else self.text
+        """The text as it may be printed: no secret, no control characters, not endless."""
+        if self.secret:
+            return HIDDEN
+        text = self.text if len(self.text) <= LONGEST_SHOWN else f"{self.text[:LONGEST_SHOWN]}..."
+        return text if text.isprintable() else text.encode("unicode_escape").decode()
 
     @property
     def is_value(self) -> bool:

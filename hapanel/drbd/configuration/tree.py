@@ -103,6 +103,7 @@ def _arguments(arguments: Iterable[Token]) -> str:
 
 def quoted(token: Token) -> str:
     """A value as it is written: quoted where it must be, hidden where it is a secret."""
-    if token.kind is Kind.WORD and (_BARE.match(token.text) or ":" in token.text):
-        return token.shown if not token.secret else f'"{token.shown}"'
-    return '"' + re.sub(r'([\\"])', r"\\\1", token.shown) + '"'
+    text = token.shown if token.secret else token.text
+    if token.kind is Kind.WORD and (_BARE.match(text) or ":" in text):
+        return text
+    return '"' + re.sub(r'([\\"])', r"\\\1", text) + '"'

@@ -63,6 +63,11 @@ BAD_PORT = error(
     gettext_noop("%(port)s is no TCP port"),
     gettext_noop("Choose a port from 1 to 65535, usually 7788 and up"),
 )
+INCLUDE_TOO_DEEP = error(
+    "include-too-deep",
+    gettext_noop("Files include each other more than %(deepest)s deep, and DRBD reads no further"),
+    gettext_noop("Include this file from further up"),
+)
 INCLUDE_MISSING = error(
     "include-missing",
     gettext_noop("The included file %(name)s does not exist or cannot be read"),
