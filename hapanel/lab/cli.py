@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from hapanel.lab import scale
 from hapanel.lab.control import Control
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--churn", type=_share, default=0.0, help="1%%: so many guests change every ten seconds"
     )
+    parser.add_argument("--folder", type=Path, help="keeps the nodes' ssh keys between starts")
     parser.add_argument("--control-port", type=int, default=0, help="0 picks a free one")
     return parser
 
@@ -92,7 +94,13 @@ async def _serve(scenario: Scenario, arguments: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    lab = Lab(scenario, speed=arguments.speed, net=arguments.net, churn=arguments.churn)
+    lab = Lab(
+        scenario,
+        speed=arguments.speed,
+        net=arguments.net,
+        churn=arguments.churn,
+        folder=arguments.folder,
+    )
     token = fresh_control_token()
     control = Listener("127.0.0.1", arguments.control_port, Control(lab, token).serve)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from hapanel.lab.control_drbd import change_role, fail_disk, write_on
 from hapanel.lab.control_tokens import change_token
 from hapanel.lab.faults import api_fault
 from hapanel.lab.guests.sizes import MIB
@@ -201,6 +202,19 @@ class Control:
     def _token_action(self, args: list[str]) -> Reply:
         return {"ok": True, **change_token(self._lab.world, args)}
 
+    def _write(self, args: list[str]) -> Reply:
+        """Somebody writes on a resource, beside what guests do."""
+        write_on(self._lab.replication, args)
+        return {"ok": True}
+
+    def _role(self, args: list[str]) -> Reply:
+        change_role(self._lab.replication, args)
+        return {"ok": True}
+
+    def _fail_disk(self, args: list[str]) -> Reply:
+        fail_disk(self._lab.replication, args)
+        return {"ok": True}
+
     def _tickets(self, args: list[str]) -> Reply:
         """`void`: no ticket that was given out is good any more."""
         if args != ["void"]:
@@ -245,6 +259,9 @@ ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
     "watchdogs": Control._watchdogs,
     "guest": Control._guest,
     "fail-migration": Control._fail_migration,
+    "write": Control._write,
+    "role": Control._role,
+    "fail-disk": Control._fail_disk,
     "token": Control._token_action,
     "tickets": Control._tickets,
     "clock": Control._clock,

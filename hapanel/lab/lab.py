@@ -11,6 +11,8 @@ from hapanel.lab.churn import Churn
 from hapanel.lab.clock import Clock
 from hapanel.lab.cluster import Cluster
 from hapanel.lab.disguise import Disguise
+from hapanel.lab.drbd.living import Replication
+from hapanel.lab.drbd.ssh import SSH_PORT
 from hapanel.lab.faults import HOLDING, ApiFault, Misbehaviour
 from hapanel.lab.guests_http import GuestService
 from hapanel.lab.ha.stack import HaManager
@@ -36,9 +38,19 @@ PANEL_USER = "hapanel@pve"
 
 
 class Lab:
-    """One running cluster. `churn` is the share of its guests that change every ten seconds."""
+    """One running cluster. `churn` is the share of its guests that change every ten seconds,
+    `folder` keeps its ssh keys.
+    """
 
-    def __init__(self, scenario: Scenario, *, speed: float, net: str, churn: float = 0.0) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        speed: float,
+        net: str,
+        churn: float = 0.0,
+        folder: Path | None = None,
+    ) -> None:
         self.scenario = scenario
         self.speed = speed
         self.clock = Clock(speed)
@@ -51,9 +63,11 @@ class Lab:
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
         self.disguise = Disguise()
+        self.replication = Replication(self.world, scenario.drbd, folder)
         self.authority = Authority(scenario.cluster)
         self.ca_file = ""
         self._listeners: dict[str, Listener] = {}
+        self._ssh_doors: dict[str, Listener] = {}
         self.services: dict[int, GuestService] = {}
         self._make_accounts()
 
@@ -79,6 +93,9 @@ class Lab:
             serve = NodeApi(node.name, self.cluster, self.faults, self.disguise).serve
             context = self._certify(node, self.authority)
             self._listeners[node.name] = Listener(node.ip, API_PORT, serve, tls=context)
+            ssh = self.replication.serve_ssh(node.name)
+            self._ssh_doors[node.name] = Listener(node.ip, SSH_PORT, ssh)
+        self.replication.run()
         for guest in self.world.guests.values():
             if guest.serves is not None:
                 self.services[guest.vmid] = GuestService(self.world, guest, guest.serves)
@@ -119,6 +136,8 @@ class Lab:
                 listener.set_door(Door.CLOSED)
             else:
                 listener.set_door(Door.OPEN)
+        for name, door in self._ssh_doors.items():
+            door.set_door(Door.OPEN if self.world.nodes[name].is_on else Door.BLACK_HOLE)
         for service in self.services.values():
             service.follow()
 
@@ -138,7 +157,15 @@ class Lab:
             "ready": True,
             "cluster": self.world.cluster_name,
             "nodes": [
-                {"name": node.name, "url": f"https://{node.ip}:{API_PORT}", "ssh": None}
+                {
+                    "name": node.name,
+                    "url": f"https://{node.ip}:{API_PORT}",
+                    "ssh": {
+                        "host": node.ip,
+                        "port": SSH_PORT,
+                        **self.replication.ssh_of(node.name),
+                    },
+                }
                 for node in self.world.nodes.values()
             ],
             "ca": self.authority.pem,
@@ -148,6 +175,7 @@ class Lab:
             "watch_token_id": f"{PANEL_USER}!watch",
             "watch_token_secret": panel.tokens["watch"].secret,
             "root_password": self.world.accounts.users[ROOT].password,
+            "ssh_key": self.replication.client_key_text,
             "control_url": control_url,
             "control_token": control_token,
             "services": [
@@ -177,8 +205,9 @@ class Lab:
         await self.world.tasks.close()
         for service in self.services.values():
             service.close()
-        for listener in self._listeners.values():
+        for listener in (*self._listeners.values(), *self._ssh_doors.values()):
             listener.set_door(Door.CLOSED)
+        await self.replication.close()
         if self.ca_file:
             Path(self.ca_file).unlink(missing_ok=True)
             Path(self.ca_file).parent.rmdir()

@@ -8,6 +8,7 @@ import msgspec
 
 from hapanel.lab.auth.accounts import Pool
 from hapanel.lab.clock import Clock
+from hapanel.lab.drbd.spec import DrbdSpec
 from hapanel.lab.guests.sizes import GIB, MIB
 from hapanel.lab.guests.volumes import volume_id
 from hapanel.lab.ha.rules import Rule, RuleType
@@ -96,7 +97,7 @@ class RuleSpec(msgspec.Struct, forbid_unknown_fields=True):
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     """A whole cluster. A `standalone` node has no corosync; no storages mean PVE's own `local`.
-    `pools` name guests by their numbers.
+    `pools` name guests by their numbers, `drbd` are the nodes' DRBD resources.
     """
 
     cluster: str
@@ -109,6 +110,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     standalone: bool = False
     rules: list[RuleSpec] = []
     pools: dict[str, list[int]] = {}
+    drbd: DrbdSpec | None = None
     seed: int = 1
 
 

@@ -105,6 +105,7 @@ class Guest(Configured):
     `pending` and `pending_deletes` wait for the next start. `host_cores` is what a container
     without a limit of its own may use. A guest without `has_system` has nothing to boot from, so
     nobody in it hears the power button. `holder` is whoever has the configuration file's lock.
+    `moving_to` is where a live migration has opened its disks as well.
     """
 
     vmid: int
@@ -122,6 +123,7 @@ class Guest(Configured):
     is_charted: bool = False
     state: RunState = RunState.STOPPED
     runs_on: str | None = None
+    moving_to: str | None = None
     started_at: float = 0.0
     pid: int = 0
     lock: str | None = None
@@ -262,7 +264,7 @@ class World:
     def stop_guest(self, guest: Guest) -> None:
         """The guest's process ends."""
         guest.state = RunState.STOPPED
-        guest.runs_on = None
+        guest.runs_on = guest.moving_to = None
         guest.pid = 0
         self.changed()
 

@@ -115,7 +115,8 @@ class Demo:
         self._ready_line.unlink(missing_ok=True)
         options = self._options
         what = ("--scenario", options.scenario, "--speed", f"{options.speed:g}")
-        where = ("--net", self._net, "--control-port", "0")
+        keys = str(self._home / "lab-keys")
+        where = ("--net", self._net, "--control-port", "0", "--folder", keys)
         command = (sys.executable, "-m", "hapanel.lab", *what, *where)
         # A lab that is killed cannot tidy up after itself: it gets a place that is emptied here.
         scratch = self._home / "lab"

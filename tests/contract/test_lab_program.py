@@ -61,7 +61,7 @@ def test_a_lab_starts_with_little_work_stays_small_and_ends_cleanly() -> None:
             "ready", "nodes", "ca", "ca_file", "token_id", "token_secret", "control_url",
             "control_token", "services", "time_scale",
         }  # fmt: skip
-        assert [node["ssh"] for node in lab.ready["nodes"]] == [None, None]
+        assert [node["ssh"]["port"] for node in lab.ready["nodes"]] == [2222, 2222]
     finally:
         assert lab.close() == 0
 
@@ -107,7 +107,9 @@ def test_a_file_that_is_no_scenario_is_refused_with_its_fault(tmp_path: Path) ->
         ["api", "master", "slow", "nan"],
         ["guest", "100", "downtime", "-1"],
         ["guest", "100", "serve", "maybe"],
-        ["write", "master", "rs", "1"],
+        ["write", "master", "vm-100", "1"],
+        ["role", "master", "rs", "king"],
+        ["fail-disk", "master"],
     ],
 )
 def test_control_refuses_what_it_cannot_do(lab: LabProcess, words: list[str]) -> None:

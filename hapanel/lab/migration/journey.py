@@ -113,8 +113,14 @@ class Journey:
         self.guest.node = self.order.target
         self.world.changed()
 
+    def open_disks(self, node: str | None) -> None:
+        """The VM that waits there for its memory has the disks open too; None: no longer."""
+        self.guest.moving_to = node
+        self.world.changed()
+
     def unlock(self) -> None:
         """Gives the configuration's lock back, unless the node died with it."""
+        self.open_disks(None)
         if not self.task.lost:
             self.guest.lock = None
 

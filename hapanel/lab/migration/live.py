@@ -109,6 +109,7 @@ class LiveMigration(Journey):
             task.print(f"migration listens on unix:/run/qemu-server/{vmid}.migrate")
 
         node = self.world.nodes[target]
+        self.open_disks(target)
         self.world.tasks.start(node, "qmstart", str(vmid), "root@pam", listen)
         await self.world.clock.pass_time(REMOTE_START_SECONDS)
         self.disks.announce_targets()
