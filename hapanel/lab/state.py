@@ -18,7 +18,7 @@ def picture(lab: Lab) -> dict[str, object]:
                 "quorate": lab.membership.is_quorate(name),
                 "api": lab.faults[name].kind.value,
                 "calls": lab.cluster.calls[name],
-                "maintenance": name in lab.ha.state.maintenance,
+                "maintenance": name in lab.ha.world.maintenance_requests,
             }
             for name, node in world.nodes.items()
         },
