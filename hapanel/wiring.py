@@ -6,6 +6,7 @@ about addresses that do not answer. It is made anew when the cluster's connectio
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from django.conf import settings
 
 from hapanel.accounts.vault import VaultLocked, unseal
 from hapanel.gateways import http_probe
+from hapanel.gateways.drbd_ssh.shell import DrbdSshGateway
 from hapanel.gateways.lab_control import LabControlGateway
 from hapanel.gateways.proxmox.gateway import ProxmoxGateway
 from hapanel.gateways.proxmox.trust import fetch_certificate
@@ -22,6 +24,7 @@ from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import SignInRefused
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_shell import HostKey, NodeDoor, ShellOpener, SshLogin
 from hapanel.ports.probe import Probe
 from nodes.models import Cluster
 from nodes.upstream import Traffic, note_traffic
@@ -58,6 +61,11 @@ def http_prober() -> Probe:
 def lab_control() -> LabControl:
     """The control of the lab that is configured. Nothing is sent yet."""
     return LabControlGateway(settings.LAB_URL, settings.LAB_TOKEN)
+
+
+def node_shells() -> ShellOpener:
+    """What the follower reaches nodes with, over ssh."""
+    return DrbdSshGateway()
 
 
 @dataclass
@@ -149,3 +157,19 @@ class Wiring:
     def to_lab(self) -> LabControl:
         """The control of the lab that is configured."""
         return lab_control()
+
+    def host_key_of(self, door: NodeDoor) -> HostKey:
+        """The ssh host key that a node shows. Raises Unreachable."""
+        return asyncio.run(node_shells().host_key(door))
+
+    def try_ssh(self, login: SshLogin, door: NodeDoor) -> None:
+        """Sign in once, see that the script and DRBD answer. Raises ClusterError."""
+        asyncio.run(_try_ssh(login, door))
+
+
+async def _try_ssh(login: SshLogin, door: NodeDoor) -> None:
+    shell = await node_shells().open(login, door)
+    try:
+        await shell.status()
+    finally:
+        await shell.close()

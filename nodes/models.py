@@ -15,6 +15,23 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from hapanel.kernel.names import CLUSTER_NAME
+from nodes.replication_models import DrbdNode, DrbdResource, DrbdSide, SshAccess
+
+__all__ = [
+    "Cluster",
+    "DrbdNode",
+    "DrbdResource",
+    "DrbdSide",
+    "Event",
+    "Mode",
+    "Node",
+    "NodeStatus",
+    "Reach",
+    "Sight",
+    "SshAccess",
+    "Storage",
+    "sight_of",
+]
 
 
 class Mode(models.TextChoices):

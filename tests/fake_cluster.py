@@ -39,8 +39,17 @@ from hapanel.ports.cluster import (
 )
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
-from hapanel.ports.errors import ClusterError, PermissionMissing, Unreachable
+from hapanel.ports.errors import (
+    ClusterError,
+    PermissionMissing,
+    Unreachable,
+)
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
+from hapanel.ports.ssh_errors import (
+    HostKeyChanged,
+    HostKeyUnknown,
+)
 from nodes.models import Cluster
 
 GIB = 1024**3
@@ -420,6 +429,9 @@ class FakeDoors:
         self.certificate_error: ClusterError | None = None
         self.matches_ca: bool | None = None
         self.lab: LabControl | None = None
+        self.host_keys: dict[str, HostKey] = {}
+        self.ssh_errors: dict[str, ClusterError] = {}
+        self.ssh_tried: list[tuple[str, str]] = []
 
     def to_lab(self) -> LabControl:
         assert self.lab is not None
@@ -445,6 +457,22 @@ class FakeDoors:
             not_after=datetime(2030, 1, 1).astimezone(),
             matches_ca=self.matches_ca if ca_pem else None,
         )
+
+    def host_key_of(self, door: NodeDoor) -> HostKey:
+        if door.node not in self.host_keys:
+            raise Unreachable("connection refused", address=door.host)
+        return self.host_keys[door.node]
+
+    def try_ssh(self, login: SshLogin, door: NodeDoor) -> None:
+        self.ssh_tried.append((login.user, door.node))
+        if door.node in self.ssh_errors:
+            raise self.ssh_errors[door.node]
+        shown = self.host_key_of(door)
+        if door.host_key is None:
+            raise HostKeyUnknown(seen=shown.fingerprint, address=door.host)
+        if door.host_key != shown:
+            pinned = door.host_key.fingerprint
+            raise HostKeyChanged(pinned=pinned, seen=shown.fingerprint, address=door.host)
 
 
 def refuse(name: str, error: ClusterError) -> Callable[[str], None]:

@@ -15,6 +15,7 @@ from hapanel.kernel.refusal import Refusal, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations.models import OPEN_STATES, Kind, Operation, SealedSecret
 from hapanel.operations.recording import earlier_or_refuse, earlier_with_key, record_operation
+from hapanel.operations.ssh_access import params_of, wrong_ssh_fields
 from hapanel.operations.wishes import Asker, NewCluster
 from nodes.models import Cluster
 
@@ -95,20 +96,22 @@ def request_add_cluster(
             "ca_pem": new.ca_pem,
             "fingerprint": normal_fingerprint(new.fingerprint),
             "time_scale": new.time_scale,
+            **({"ssh": params_of(new.ssh)} if new.ssh else {}),
         },
     )
     sealed = seal(new.token_secret)
+    sealed_key = seal(new.ssh.private_key) if new.ssh else ""
     return record_operation(
         operation,
         asker,
         idempotency_key=idempotency_key,
         body_digest=body_digest,
-        after=lambda made: _keep_secret(made, sealed),
+        after=lambda made: _keep_secrets(made, sealed, sealed_key),
     )
 
 
-def _keep_secret(operation: Operation, sealed: str) -> None:
-    SealedSecret.objects.create(operation=operation, encrypted=sealed)
+def _keep_secrets(operation: Operation, token: str, ssh_key: str) -> None:
+    SealedSecret.objects.create(operation=operation, encrypted=token, encrypted_ssh_key=ssh_key)
 
 
 def base_url(address: str) -> str | None:
@@ -143,7 +146,7 @@ def _wrong_fields(new: NewCluster) -> list[Refusal]:
         refusals.append(INVALID_TOKEN(token=new.token_id or "-"))
     if new.fingerprint and not FINGERPRINT.match(normal_fingerprint(new.fingerprint)):
         refusals.append(INVALID_FINGERPRINT())
-    return refusals
+    return refusals + (wrong_ssh_fields(new.ssh) if new.ssh else [])
 
 
 def _taken(name: str, addresses: list[str]) -> list[Refusal]:

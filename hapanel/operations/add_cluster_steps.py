@@ -19,7 +19,7 @@ from hapanel.kernel.refusal import Refusal
 from hapanel.live.stream import Kind as HintKind
 from hapanel.live.stream import publish
 from hapanel.operations import add_cluster_outcomes as outcomes
-from hapanel.operations import privileges
+from hapanel.operations import privileges, ssh_access_steps
 from hapanel.operations.add_cluster import CLUSTER_EXISTS, DEFAULT_PORT
 from hapanel.operations.models import Operation, State, Step
 from hapanel.operations.work import Note, Work, noted
@@ -92,7 +92,17 @@ def signing_in(work: Work) -> None:
     if twin is not None:
         work.fail(outcomes.SAME_CLUSTER(name=twin.name, pve_name=twin.pve_name or twin.name))
         return
-    work.commit(look.note, step=Step.CHECKING_RIGHTS, memo=memo)
+    step = Step.CHECKING_SSH if "ssh" in work.operation.params else Step.CHECKING_RIGHTS
+    work.commit(look.note, step=step, memo=memo)
+
+
+def checking_ssh(work: Work) -> None:
+    """Try the nodes over ssh, as they were found in the cluster."""
+    ips = {node: ip for node, ip in work.operation.memo["ips"].items() if ip}
+    trial = ssh_access_steps.tried(work, ips, {})
+    if trial is not None:
+        memo = work.memo(ssh_pins=trial.pins)
+        work.commit(*trial.notes, step=Step.CHECKING_RIGHTS, memo=memo)
 
 
 def first_look(work: Work) -> FirstLook | None:
@@ -147,6 +157,9 @@ def checking_rights(work: Work) -> None:
     try:
         with transaction.atomic():
             cluster.save()
+            if "ssh" in work.operation.params:
+                pins = work.operation.memo["ssh_pins"]
+                ssh_access_steps.record_access(cluster, work.operation, pins)
             _succeed(work, cluster)
     except IntegrityError:
         work.fail(CLUSTER_EXISTS(name=cluster.name))
@@ -234,5 +247,6 @@ def _new_cluster(
 STEPS: dict[Step, Callable[[Work], None]] = {
     Step.CONNECTING: connecting,
     Step.SIGNING_IN: signing_in,
+    Step.CHECKING_SSH: checking_ssh,
     Step.CHECKING_RIGHTS: checking_rights,
 }

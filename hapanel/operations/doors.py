@@ -7,6 +7,7 @@ from typing import Protocol
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from nodes.models import Cluster
 
 
@@ -27,4 +28,12 @@ class Doors(Protocol):
 
     def to_lab(self) -> LabControl:
         """The control of the lab that is configured."""
+        ...
+
+    def host_key_of(self, door: NodeDoor) -> HostKey:
+        """The ssh host key that a node shows; nothing is sent."""
+        ...
+
+    def try_ssh(self, login: SshLogin, door: NodeDoor) -> None:
+        """Sign in, ask the panel's script for its version and DRBD for its status, leave."""
         ...

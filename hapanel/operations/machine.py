@@ -20,6 +20,7 @@ from hapanel.operations import (
     add_cluster_steps,
     change_cluster_steps,
     migrate_steps,
+    ssh_access_steps,
     switch_lab_steps,
 )
 from hapanel.operations.doors import Doors
@@ -61,12 +62,14 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     Kind.ADD_CLUSTER: add_cluster_steps.STEPS,
     Kind.CHANGE_CLUSTER: change_cluster_steps.STEPS,
     Kind.SWITCH_LAB: switch_lab_steps.STEPS,
+    Kind.CHANGE_SSH: ssh_access_steps.STEPS,
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
     Kind.ADD_CLUSTER: Step.CONNECTING,
     Kind.CHANGE_CLUSTER: Step.CONNECTING,
     Kind.SWITCH_LAB: Step.PREFLIGHT,
+    Kind.CHANGE_SSH: Step.CHECKING_SSH,
 }
 
 logger = logging.getLogger(__name__)

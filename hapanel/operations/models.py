@@ -21,6 +21,7 @@ class Kind(models.TextChoices):
     ADD_CLUSTER = "add_cluster", _("Add cluster")
     CHANGE_CLUSTER = "change_cluster", _("Change cluster")
     SWITCH_LAB = "switch_lab", _("Lab switch")
+    CHANGE_SSH = "change_ssh", _("Change ssh access")
 
 
 class State(models.TextChoices):
@@ -54,6 +55,7 @@ class Step(models.TextChoices):
     CONNECTING = "connecting", _("Looking at the certificate")
     SIGNING_IN = "signing_in", _("Trying the token")
     CHECKING_RIGHTS = "checking_rights", _("Comparing privileges")
+    CHECKING_SSH = "checking_ssh", _("Trying ssh on each node")
 
 
 class Operation(models.Model):
@@ -188,7 +190,8 @@ class SealedSecret(models.Model):
     """A secret that an operation needs until it ends (a token while a cluster is being added)."""
 
     operation = models.OneToOneField(Operation, models.CASCADE, related_name="secret")
-    encrypted = models.TextField()
+    encrypted = models.TextField(blank=True)
+    encrypted_ssh_key = models.TextField(blank=True, default="")
 
     def __str__(self) -> str:
         return f"secret of operation {self.operation_id}"

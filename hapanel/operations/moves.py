@@ -25,7 +25,7 @@ ENDS = frozenset(state for state, following in STATES.items() if not following)
 # certain that nothing was sent, and on to verifying where there is no task to follow; accepted is
 # skipped to verifying when a person names a task.
 STEPS: dict[Step, frozenset[Step]] = {
-    Step.NONE: frozenset({Step.PREFLIGHT, Step.CONNECTING}),
+    Step.NONE: frozenset({Step.PREFLIGHT, Step.CONNECTING, Step.CHECKING_SSH}),
     Step.PREFLIGHT: frozenset({Step.INTENDED}),
     Step.INTENDED: frozenset({Step.PREFLIGHT, Step.ACCEPTED, Step.VERIFYING}),
     Step.ACCEPTED: frozenset({Step.FOLLOWING, Step.WAITING_FOR_HA}),
@@ -33,7 +33,8 @@ STEPS: dict[Step, frozenset[Step]] = {
     Step.FOLLOWING: frozenset({Step.VERIFYING}),
     Step.VERIFYING: frozenset(),
     Step.CONNECTING: frozenset({Step.SIGNING_IN}),
-    Step.SIGNING_IN: frozenset({Step.CHECKING_RIGHTS}),
+    Step.SIGNING_IN: frozenset({Step.CHECKING_RIGHTS, Step.CHECKING_SSH}),
+    Step.CHECKING_SSH: frozenset({Step.CHECKING_RIGHTS}),
     Step.CHECKING_RIGHTS: frozenset(),
 }
 

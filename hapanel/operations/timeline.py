@@ -18,12 +18,14 @@ _ASKED = {
     Kind.ADD_CLUSTER: "cluster_add_requested",
     Kind.CHANGE_CLUSTER: "cluster_change_requested",
     Kind.SWITCH_LAB: "lab_switch_requested",
+    Kind.CHANGE_SSH: "ssh_change_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
     Kind.ADD_CLUSTER: "cluster_add_ended",
     Kind.CHANGE_CLUSTER: "cluster_change_ended",
     Kind.SWITCH_LAB: "lab_switch_ended",
+    Kind.CHANGE_SSH: "ssh_change_ended",
 }
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from hapanel.accounts.models import User
 from hapanel.ha.migration_facts import MigrationMode
 from hapanel.kernel.refusal import Refusal
+from hapanel.ports.node_shell import DEFAULT_PORT
 from nodes.models import Cluster
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MigrationWish",
     "NewCluster",
     "Resolution",
+    "SshWish",
     "TargetChoice",
     "Via",
 ]
@@ -99,6 +101,20 @@ class TargetChoice:
 
 
 @dataclass(frozen=True)
+class SshWish:
+    """How the nodes shall be reached over ssh. An empty key: the recorded one goes on.
+
+    `host_keys` are the fingerprints (SHA256:...) that a person confirmed.
+    """
+
+    user: str = ""
+    private_key: str = field(default="", repr=False)
+    port: int = DEFAULT_PORT
+    host_keys: tuple[str, ...] = ()
+    is_on: bool = True
+
+
+@dataclass(frozen=True)
 class NewCluster:
     """A cluster to be tried and recorded. Without `fingerprint` and `ca_pem` nothing is sent."""
 
@@ -109,6 +125,7 @@ class NewCluster:
     ca_pem: str = ""
     fingerprint: str = ""
     time_scale: float = 1.0
+    ssh: SshWish | None = None
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,8 @@ ACTIONS: dict[str, Promise] = {
     "cluster_added": _("added a cluster"),
     "cluster_change_requested": _("asked to change a cluster"),
     "cluster_change_ended": _("trying the change ended"),
+    "ssh_change_requested": _("asked to change the ssh access"),
+    "ssh_change_ended": _("trying the ssh access ended"),
     "cluster_removed": _("removed a cluster from the panel"),
     "lab_switch_requested": _("asked to switch something in the lab"),
     "lab_switch_ended": _("the switch in the lab ended"),

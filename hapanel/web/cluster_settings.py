@@ -27,13 +27,14 @@ from hapanel.ports.cluster import MOST_READS, MOST_WRITES
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.web.asker import page_actor
-from hapanel.web.forms import ClusterChangeForm, ClusterForm
+from hapanel.web.forms import ClusterChangeForm, ClusterForm, SshForm
 from hapanel.web.privileges import (
     FINGERPRINT_COMMAND,
     missing_of,
     operate_commands,
     watch_commands,
 )
+from hapanel.web.ssh_facts import ssh_form_of, ssh_of
 from nodes.models import Cluster
 from nodes.selectors import cluster_named
 from nodes.upstream import Asked, asked_of
@@ -55,12 +56,18 @@ def cluster_list(request: HttpRequest) -> HttpResponse:
 @requires(Permission.SEE_SETTINGS)
 def cluster_detail(request: HttpRequest, cluster: str) -> HttpResponse:
     """One cluster: addresses, token, missing privileges, how much it is asked."""
-    return _detail(request, cluster_named(cluster), ClusterChangeForm())
+    found = cluster_named(cluster)
+    return detail(request, found, ClusterChangeForm(), ssh_form_of(request, found))
 
 
-def _detail(request: HttpRequest, found: Cluster, form: ClusterChangeForm) -> HttpResponse:
+def detail(
+    request: HttpRequest, found: Cluster, form: ClusterChangeForm, ssh_form: SshForm
+) -> HttpResponse:
+    """The page with these forms."""
     context = {
         "form": form,
+        "ssh_form": ssh_form,
+        "ssh": ssh_of(found),
         "cluster": found,
         "stale": found.is_stale(),
         "missing": missing_of(found.missing_privileges),
@@ -69,8 +76,9 @@ def _detail(request: HttpRequest, found: Cluster, form: ClusterChangeForm) -> Ht
         "may_change": may(request.user, Permission.CHANGE_CLUSTERS),
         **SETTINGS,
     }
+    status = max(form.status, ssh_form.status)
     return fragment(
-        request, "web/cluster_setting.html", context, "cluster-reach", status=form.status
+        request, "web/cluster_setting.html", context, "cluster-reach", "cluster-ssh", status=status
     )
 
 
@@ -168,7 +176,7 @@ def change_cluster(request: HttpRequest, cluster: str) -> HttpResponse:
             return redirect(request_change_cluster(found, change, page_asker(request)))
         except Refused as refused:
             form.refuse(refused)
-    return _detail(request, found, form)
+    return detail(request, found, form, ssh_form_of(request, found))
 
 
 @requires(Permission.CHANGE_CLUSTERS)

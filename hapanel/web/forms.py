@@ -102,6 +102,31 @@ class ClusterChangeForm(PanelForm):
     )
 
 
+class SshForm(PanelForm):
+    """How a cluster's nodes are reached over ssh; an empty key leaves the recorded one."""
+
+    ssh_user = forms.CharField(
+        label=_("User"),
+        max_length=32,
+        help_text=_("Whose authorized_keys holds the panel's line, such as root."),
+    )
+    ssh_port = forms.IntegerField(label=_("Port"), min_value=1, max_value=65535, initial=22)
+    ssh_key = forms.CharField(
+        label=_("Private key"),
+        required=False,
+        max_length=20_000,
+        help_text=_("Without a passphrase. It is kept encrypted and never shown."),
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    ssh_host_keys = forms.CharField(
+        label=_("Confirmed host keys"),
+        required=False,
+        max_length=10_000,
+        help_text=_("Empty: the panel shows each node's fingerprint to compare, one per line."),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+
+
 class ClusterForm(PanelForm):
     """A new cluster: one address, one token, and whom to trust."""
 

@@ -13,6 +13,7 @@ from hapanel.web import (
     overview,
     pages,
     people,
+    ssh_settings,
 )
 
 urlpatterns = [
@@ -39,6 +40,7 @@ urlpatterns = [
         cluster_settings.change_cluster,
         name="change-cluster",
     ),
+    path("settings/clusters/<str:cluster>/ssh/", ssh_settings.change_ssh, name="change-ssh"),
     path(
         "settings/clusters/<str:cluster>/remove/",
         cluster_settings.forget_cluster,

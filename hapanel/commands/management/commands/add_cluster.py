@@ -14,13 +14,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext
 
 from hapanel.commands.refusing import refusing
-from hapanel.kernel.refusal import Refusal, Refused, gettext_noop, refusal_kind
+from hapanel.kernel.refusal import Refusal, RefusalKind, Refused, gettext_noop, refusal_kind
 from hapanel.operations.add_cluster import request_add_cluster
 from hapanel.operations.add_cluster_outcomes import NOT_CONFIRMED
 from hapanel.operations.machine import carry_on
 from hapanel.operations.models import Operation, State
-from hapanel.operations.wishes import Asker, NewCluster, Via
+from hapanel.operations.ssh_access_steps import NOT_CONFIRMED as SSH_NOT_CONFIRMED
+from hapanel.operations.wishes import Asker, NewCluster, SshWish, Via
 from hapanel.operations.words import timeline_text, without_privilege
+from hapanel.ports.node_shell import DEFAULT_PORT
 from hapanel.wiring import Wiring
 from nodes.models import Mode
 
@@ -33,6 +35,11 @@ CA_FILE = refusal_kind(
     "ca-file-unreadable",
     gettext_noop("%(file)s cannot be read: %(reason)s."),
     gettext_noop("Copy /etc/pve/pve-root-ca.pem from a node and name that file."),
+)
+KEY_FILE = refusal_kind(
+    "ssh-key-file-unreadable",
+    gettext_noop("%(file)s cannot be read: %(reason)s."),
+    gettext_noop("Name the private key whose public half stands in the nodes' authorized_keys."),
 )
 NO_SECRET = refusal_kind(
     "token-secret-missing",
@@ -49,7 +56,7 @@ STILL_TRYING = refusal_kind(
 class Command(BaseCommand):
     """Records an operation and carries it out itself, worker or not; nothing is written to Proxmox.
 
-    Exit status: 0 added, 1 refused or failed, 2 the certificate has yet to be confirmed.
+    Exit status: 0 added, 1 refused or failed, 2 certificate or host keys have yet to be confirmed.
     """
 
     help = "Try a Proxmox VE cluster and add it. The token's secret comes on standard input."
@@ -64,6 +71,18 @@ class Command(BaseCommand):
         trust.add_argument("--ca", type=Path, metavar="FILE", help="/etc/pve/pve-root-ca.pem")
         trust.add_argument("--fingerprint", default="", metavar="SHA256")
         parser.add_argument("--time-scale", type=float, default=1.0, help="a lab's --speed")
+        ssh = parser.add_argument_group("ssh, to see replication (docs/replication-ssh.md)")
+        ssh.add_argument("--ssh-user", default="", metavar="USER")
+        ssh.add_argument("--ssh-key", type=Path, metavar="FILE", help="its private key")
+        ssh.add_argument("--ssh-port", type=int, default=DEFAULT_PORT)
+        ssh.add_argument(
+            "--ssh-host-key",
+            action="append",
+            default=[],
+            metavar="SHA256:...",
+            dest="ssh_host_keys",
+            help="a confirmed fingerprint, once for each node",
+        )
 
     @refusing
     def handle(self, *_arguments: Any, **options: Any) -> None:
@@ -72,9 +91,10 @@ class Command(BaseCommand):
             addresses=tuple(options["urls"]),
             token_id=options["token_id"],
             token_secret=_secret(options["token_id"]),
-            ca_pem=_content(options["ca"]),
+            ca_pem=_content(options["ca"], CA_FILE),
             fingerprint=options["fingerprint"],
             time_scale=options["time_scale"],
+            ssh=_ssh(options),
         )
         asker = Asker(getpass.getuser(), Via.COMMAND)
         operation = _carried_out(request_add_cluster(new, asker))
@@ -102,11 +122,22 @@ def _secret(token_id: str) -> str:
     return secret.strip()
 
 
-def _content(file: Path | None) -> str:
+def _ssh(options: dict[str, Any]) -> SshWish | None:
+    if not options["ssh_user"] and options["ssh_key"] is None:
+        return None
+    return SshWish(
+        user=options["ssh_user"],
+        private_key=_content(options["ssh_key"], KEY_FILE),
+        port=options["ssh_port"],
+        host_keys=tuple(options["ssh_host_keys"]),
+    )
+
+
+def _content(file: Path | None, unreadable: RefusalKind) -> str:
     try:
         return file.read_text() if file else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(CA_FILE(file=str(file), reason=error)) from error
+        raise Refused(unreadable(file=str(file), reason=error)) from error
 
 
 def _carried_out(operation: Operation) -> Operation:
@@ -127,7 +158,10 @@ def _ended_badly(operation: Operation) -> CommandError:
         return CommandError(str(State(operation.state).label))
     refusal = Refusal.from_record(operation.outcome)
     text = f"{refusal.because(gettext)} {refusal.remedy(gettext)} ({refusal.code})"
-    if refusal.code == NOT_CONFIRMED.code:
+    if refusal.code in {NOT_CONFIRMED.code, SSH_NOT_CONFIRMED.code}:
         again = f"--fingerprint {refusal.params['seen']}"
+        if refusal.code == SSH_NOT_CONFIRMED.code:
+            seen = sorted(set(refusal.params["seen"].values()))
+            again = " ".join(f"--ssh-host-key {fingerprint}" for fingerprint in seen)
         return CommandError(f"{text}\n{again}", returncode=NOT_TRUSTED_YET)
     return CommandError(text)

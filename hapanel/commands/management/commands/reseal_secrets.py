@@ -8,7 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from hapanel.accounts.vault import VaultLocked, is_sealed_by_first_key, seal, unseal
-from nodes.models import Cluster
+from nodes.models import Cluster, SshAccess
+
+# Where secrets lie: the record, and its field.
+PLACES: tuple[tuple[type[Cluster | SshAccess], str], ...] = (
+    (Cluster, "encrypted_secret"),
+    (SshAccess, "encrypted_key"),
+)
 
 
 class Command(BaseCommand):
@@ -17,18 +23,22 @@ class Command(BaseCommand):
     help = "Encrypt stored secrets anew after a key was put in front of HAPANEL_ENCRYPTION_KEYS."
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
-        sealed = 0
-        for cluster in Cluster.objects.only("name", "encrypted_secret"):
-            former = cluster.encrypted_secret
-            if is_sealed_by_first_key(former):
-                continue
-            try:
-                current = seal(unseal(former))
-            except VaultLocked as locked:
-                raise CommandError(f"{cluster.name}: {locked}") from locked
-            with transaction.atomic():
-                # Only what we have read: a token that was changed meanwhile stays as it is.
-                sealed += Cluster.objects.filter(pk=cluster.pk, encrypted_secret=former).update(
-                    encrypted_secret=current
-                )
+        sealed = sum(_resealed(model, field) for model, field in PLACES)
         self.stdout.write(f"{sealed} secrets encrypted anew.")
+
+
+def _resealed(model: type[Cluster | SshAccess], field: str) -> int:
+    sealed = 0
+    for row in model._default_manager.only(field):
+        former = getattr(row, field)
+        if is_sealed_by_first_key(former):
+            continue
+        try:
+            current = seal(unseal(former))
+        except VaultLocked as locked:
+            raise CommandError(f"{row}: {locked}") from locked
+        with transaction.atomic():
+            # Only what we have read: a secret that was changed meanwhile stays as it is.
+            unchanged = model._default_manager.filter(pk=row.pk, **{field: former})
+            sealed += unchanged.update(**{field: current})
+    return sealed

@@ -1,0 +1,1 @@
+"""Nodes over ssh: pinned host keys, one kept connection each, time-outs for everything."""
