@@ -19,6 +19,7 @@ PERMISSION: dict[str, Permission] = {
     Kind.GUEST: Permission.SEE_CLUSTERS,
     Kind.STORAGE: Permission.SEE_CLUSTERS,
     Kind.HA: Permission.SEE_CLUSTERS,
+    Kind.DRBD: Permission.SEE_CLUSTERS,
     Kind.METRICS: Permission.SEE_CLUSTERS,
     Kind.OPERATION: Permission.SEE_OPERATIONS,
     Kind.SERVICE: Permission.SEE_SERVICES,

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     GUEST = "guest"  # key: vmid
     STORAGE = "storage"  # key: node/storage
     HA = "ha"  # key: sid, or "rules"
+    DRBD = "drbd"  # key: resource name; "" for the way to the nodes
     METRICS = "metrics"  # key: "": the measured figures were replaced
     OPERATION = "operation"  # key: operation id
     SERVICE = "service"  # key: service id

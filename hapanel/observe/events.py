@@ -40,6 +40,12 @@ class Fact(StrEnum):
     HA_MANAGER_MOVED = "ha_manager_moved"
     API_UNREACHABLE = "api_unreachable"
     API_REACHABLE = "api_reachable"
+    REPLICATION_JUDGED = "replication_judged"
+    DRBD_ROLE_CHANGED = "drbd_role_changed"
+    DRBD_DISK_CHANGED = "drbd_disk_changed"
+    DRBD_LINK_CHANGED = "drbd_link_changed"
+    SSH_LOST = "ssh_lost"
+    SSH_REGAINED = "ssh_regained"
 
 
 SEVERITY: dict[Fact, str] = {
@@ -56,6 +62,8 @@ SEVERITY: dict[Fact, str] = {
     Fact.QUORUM_REGAINED: "ok",
     Fact.API_UNREACHABLE: "danger",
     Fact.API_REACHABLE: "ok",
+    Fact.SSH_LOST: "warn",
+    Fact.SSH_REGAINED: "ok",
 }
 
 
@@ -66,6 +74,7 @@ class Happening:
     fact: Fact
     subject: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    severity: str = ""  # the fact's own as a rule
 
     def as_event(self, cluster: Cluster, at: datetime) -> Event:
         """The record of it."""
@@ -73,7 +82,7 @@ class Happening:
             cluster=cluster,
             at=at,
             fact=self.fact.value,
-            severity=SEVERITY.get(self.fact, "info"),
+            severity=self.severity or SEVERITY.get(self.fact, "info"),
             subject=self.subject[:100],
             params=self.params,
         )

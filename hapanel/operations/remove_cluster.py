@@ -12,6 +12,7 @@ from hapanel.live.stream import Kind, publish
 from hapanel.operations.models import HOLDING_STATES, Operation
 from nodes.metrics import forget_metrics
 from nodes.models import Cluster
+from nodes.replication_figures import forget_statuses
 
 CLUSTER_BUSY = refusal_kind(
     "cluster-busy",
@@ -36,4 +37,5 @@ def remove_cluster(cluster: Cluster, by: Actor) -> None:
         publish([(name, Kind.CLUSTER, name)])
         # Only measured figures and signs of life: without Redis they run out by themselves.
         transaction.on_commit(lambda: forget_metrics(pk), robust=True)
+        transaction.on_commit(lambda: forget_statuses(pk), robust=True)
         transaction.on_commit(lambda: forget_seen(name), robust=True)

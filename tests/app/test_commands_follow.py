@@ -11,7 +11,7 @@ from hapanel.live import leadership
 from hapanel.live.lock import give_back
 
 
-def test_a_prober_that_breaks_off_is_told_and_the_lead_is_given_back(
+def test_a_watch_that_breaks_off_is_told_and_the_lead_is_given_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
@@ -26,7 +26,7 @@ def test_a_prober_that_breaks_off_is_told_and_the_lead_is_given_back(
     hold = leadership.claim()
     assert hold is not None
     asyncio.run(follow._lead(hold, asyncio.Event()))
-    assert "the prober broke off" in caplog.text
+    assert "a watch broke off" in caplog.text
     assert "an address that cannot be" in caplog.text
     again = leadership.claim()
     assert again is not None

@@ -1,7 +1,7 @@
 """`follow`: the follower, one asyncio process that watches what has to be watched closely.
 
-Now that is the probes of services. One follower leads by a lock in Redis, others wait. While
-none runs, workers probe instead.
+That is the probes of services, and the event streams of the nodes that are reached over ssh. One
+follower leads by a lock in Redis, others wait. While none runs, workers do both instead.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from hapanel.helpdesk.desk import RecordedDesk
 from hapanel.helpdesk.prober import Prober
 from hapanel.live import leadership, pulse
 from hapanel.live.lock import Hold, give_back
+from hapanel.observe.replication_desk import RecordedReplication
+from hapanel.observe.replication_watch import ReplicationWatch
 
 LOOK_SECONDS = 1.0
 
@@ -28,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Runs until it is told to end."""
 
-    help = "Run the follower: probe services closely. Ends on SIGTERM or Ctrl-C."
+    help = "Run the follower: probe services, watch replication. Ends on SIGTERM or Ctrl-C."
     requires_system_checks = []
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
@@ -58,20 +60,25 @@ async def _claim() -> Hold | None:
 
 
 async def _lead(hold: Hold, stop: asyncio.Event) -> None:
-    """Probe while the lock is ours."""
+    """Probe and watch while the lock is ours."""
     logger.info("the follower leads")
     ended = asyncio.Event()
-    prober = asyncio.create_task(Prober(wiring.http_prober(), RecordedDesk()).run(ended))
+    watches = [
+        asyncio.create_task(Prober(wiring.http_prober(), RecordedDesk()).run(ended)),
+        asyncio.create_task(
+            ReplicationWatch(wiring.node_shells(), RecordedReplication()).run(ended)
+        ),
+    ]
     try:
-        while not (stop.is_set() or hold.is_lost or prober.done()):
+        while not (stop.is_set() or hold.is_lost or any(watch.done() for watch in watches)):
             await _pause(stop)
             hold.go_on()
             await _note()
     finally:
         ended.set()
-        [broken] = await asyncio.gather(prober, return_exceptions=True)
-        if broken is not None:
-            logger.error("the prober broke off and begins anew", exc_info=broken)
+        for broken in await asyncio.gather(*watches, return_exceptions=True):
+            if broken is not None:
+                logger.error("a watch broke off and begins anew", exc_info=broken)
         await asyncio.to_thread(give_back, hold)
 
 
