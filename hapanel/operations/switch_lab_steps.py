@@ -27,8 +27,8 @@ LAB_DISOBEYS = refusal_kind(
     _("The lab was told, but does not show it after %(seconds)s seconds."),
     _("Look at the Lab page: what stands there is what the lab says of itself."),
 )
-# Whatever is switched shows at once; only the lab's answer may be lost.
-PATIENCE_SECONDS = 10.0
+# Maintenance shows after the HA manager's next round, ten seconds at most; all else at once.
+PATIENCE_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 0.5
 
 
