@@ -155,3 +155,28 @@ def test_what_the_dump_accepts_and_up_refuses_is_an_error() -> None:
     assert failing >= {"after-sb-unknown-policy", "verify-alg-unknown", "address-bad-ip"}
     for name in failing:
         assert _judged(name, "drbd84", "master"), name
+
+
+WRITTEN_OUT = re.compile(r"drbdadm dump( rs)?\Z|drbdsetup show( --show-defaults)?( rs)?\Z")
+
+
+def _written_out() -> list[tuple[str, str]]:
+    """What real tools wrote out in DRBD's own syntax, in every state: series and text."""
+    found = set()
+    for path in (FACTS / "drbd").glob("drbd*/*.json"):
+        if not path.name.startswith(("27-", "28-")):
+            found |= {
+                (path.parent.name, each["stdout"])
+                for each in json.loads(path.read_text())["recordings"]
+                if WRITTEN_OUT.match(each.get("command", "")) and each.get("exit") == 0
+            }
+    return sorted(found)
+
+
+@pytest.mark.skipif(not (FACTS / "drbd").is_dir(), reason="no recordings of drbdadm here")
+def test_what_drbds_own_tools_write_out_has_no_error() -> None:
+    texts = _written_out()
+    assert len(texts) > 20
+    for series, text in texts:
+        found = findings(text, GENERATIONS[series])
+        assert [str(each) for each in found if each.severity is Severity.ERROR] == []

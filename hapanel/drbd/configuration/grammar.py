@@ -92,6 +92,7 @@ def _options(*options: Option) -> tuple[Keyword, ...]:
 
 
 V9 = Syntax.V9
+COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
 _SKIP = _opens("skip", Section.SKIPPED, Shape.ANYTHING)
 _VOLUME_WORDS = (
     _says("device", Shape.DEVICE),
@@ -138,6 +139,7 @@ _TABLES: dict[Section, tuple[Keyword, ...]] = {
         _opens("common", Section.COMMON),
         _opens("resource", Section.RESOURCE, Shape.NAME),
         _says("include", Shape.NAME),
+        *(_says(f"require-drbd-module-version-{how}", Shape.NAME, V9) for how in COMPARISONS),
         _SKIP,
     ),
     Section.GLOBAL: _options(*known.GLOBAL),
@@ -167,7 +169,7 @@ _TABLES: dict[Section, tuple[Keyword, ...]] = {
         _opens("volume", Section.STACKED_VOLUME, Shape.NUMBER),
         _opens("options", Section.OPTIONS, syntax=V9),
     ),
-    Section.VOLUME: (*_VOLUME_WORDS, _SKIP),
+    Section.VOLUME: (*_VOLUME_WORDS, *_options(known.TIEBREAKER), _SKIP),
     Section.STACKED_VOLUME: (_says("device", Shape.DEVICE), _opens("disk", Section.DISK)),
     Section.NET: _options(*known.NET),
     Section.DISK: _options(*known.DISK),
@@ -185,6 +187,7 @@ _TABLES: dict[Section, tuple[Keyword, ...]] = {
         _opens("path", Section.PATH),
         _says("_peer_node_id", Shape.NUMBER),
         _says("_is_standalone", Shape.NOTHING),
+        _says("_cstate", Shape.NAME),
     ),
     Section.MESH: (_says("hosts", Shape.NAMES), _opens("net", Section.NET), _SKIP),
     Section.PATH: _PATH_WORDS,

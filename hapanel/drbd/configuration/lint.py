@@ -35,6 +35,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     devices.used_twice,
     policies.secrets,
     policies.two_primaries,
+    policies.synchronous,
     policies.becoming_primary,
     policies.waiting,
     policies.quorum,

@@ -16,6 +16,11 @@ SETTING_SECTIONS = (
     *(Section.NET, Section.DISK, Section.STARTUP, Section.HANDLERS, Section.OPTIONS),
 )
 
+DEEPER = (
+    *(Section.CONNECTION, Section.MESH, Section.PEER_VOLUME),
+    *(Section.HOST, Section.FLOATING, Section.STACKED, Section.VOLUME),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -141,8 +146,16 @@ class Host:
 
     @property
     def label(self) -> str:
-        """The nodes' names, or the address of a floating section."""
+        """The nodes' names, the address of a floating section, or the resource beneath."""
+        if self.is_stacked:
+            below = " ".join(token.text for token in self.statement.arguments)
+            return f"stacked-on-top-of {below}"
         return " ".join(self.names) or (self.address.endpoint if self.address else "?")
+
+    @property
+    def goes_through_a_proxy(self) -> bool:
+        """Whether its address is only the proxy's, which may be the same everywhere."""
+        return any(each.name == "proxy" for each in self.statement.inside())
 
     @property
     def is_stacked(self) -> bool:
@@ -202,6 +215,16 @@ def settings_in(statements: tuple[Statement, ...]) -> dict[tuple[Section, str], 
         # A guess does not hold against what is really written.
         if not statement.guessed or key not in found:
             found[key] = Setting(section, key[1], statement)
+    return found
+
+
+def settings_deeper(statements: tuple[Statement, ...]) -> dict[tuple[Section, str], Setting]:
+    """The options inside of connections, hosts and volumes; of several the first one."""
+    found: dict[tuple[Section, str], Setting] = {}
+    for statement in statements:
+        if statement.section in DEEPER:
+            inside = statement.inside()
+            found = {**settings_deeper(inside), **settings_in(inside), **found}
     return found
 
 

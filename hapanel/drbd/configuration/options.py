@@ -50,6 +50,7 @@ BUFFER = Number(0, 10 << 20)
 EXTENTS = Number(67, 0xFFFE)
 NO_DATA = Choice(("io-error", "suspend-io"))
 STRIPING = tuple(f"{size}-striping" for size in ("32K", "64K", "128K", "256K", "512K", "1M"))
+TIEBREAKER = Option("tiebreaker", FLAG, V9)
 PROTOCOL = Option("protocol", Choice(("A", "B", "C"), any_case=True))
 
 _RESYNC = (
@@ -69,6 +70,7 @@ NET = (
     PROTOCOL,
     Option("transport", TEXT, V9),
     Option("load-balance-paths", FLAG, V9),
+    Option("allow-remote-read", FLAG, V9),
     Option("tls", FLAG, V9),
     Option("tls-keyring", TEXT, V9),
     Option("tls-privkey", TEXT, V9),
@@ -138,6 +140,7 @@ DISK = (
         ),
     ),
     Option("rs-discard-granularity", Number(0, 1 << 20)),
+    Option("block-size", Number(512, 4096), V9),
     Option("use-bmbv", FLAG, V8),
 )
 OPTIONS = (

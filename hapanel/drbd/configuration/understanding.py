@@ -12,6 +12,7 @@ from hapanel.drbd.configuration.model import (
     Resource,
     Settings,
     Volume,
+    settings_deeper,
     settings_in,
 )
 from hapanel.drbd.configuration.shapes import FAMILIES
@@ -38,11 +39,13 @@ def understood(document: Document) -> Configuration:
 def _resource(statement: Statement, common: Settings) -> Resource:
     inside = statement.inside()
     shared = volumes_in(inside, statement)
+    # What only a connection, host or volume sets holds where the resource itself is silent.
+    settings = {**settings_deeper(inside), **settings_in(inside)}
     return Resource(
         name=statement.value.text if statement.value else "",
         statement=statement,
         hosts=tuple(_host(each, shared) for each in inside if each.name in HOST_SECTIONS),
-        settings=settings_in(inside),
+        settings=settings,
         common=common,
         connections=tuple(each for each in inside if each.section is Section.CONNECTION),
     )
@@ -56,11 +59,11 @@ def _host(statement: Statement, shared: tuple[Volume, ...]) -> Host:
         own.get(number, Volume(number, statement.place)).over(outer.get(number))
         for number in sorted({*own, *outer})
     )
-    floats = statement.name == "floating"
+    floats, is_named = statement.name == "floating", statement.name == "on"
     where = statement if floats else last(inside, "address")
     node_id = last(inside, "node-id")
     return Host(
-        names=() if floats else tuple(token.text for token in statement.arguments),
+        names=tuple(token.text for token in statement.arguments) if is_named else (),
         statement=statement,
         address=address_in(where.arguments) if where else None,
         node_id=node_id.value if node_id else None,

@@ -163,6 +163,26 @@ def test_three_nodes_want_a_quorum_and_their_ids() -> None:
     assert told(changed(THREE, "    node-id 2;", "")) == ["28 error node-id-missing"]
 
 
+def test_a_third_node_of_the_cluster_could_break_the_tie() -> None:
+    three = Surroundings(addresses={**NODES, "third": frozenset({"10.1.1.3"})})
+    assert told(GOOD, Syntax.V9, three) == ["2 warning no-tiebreaker"]
+    assert told(GOOD, Syntax.V8, three) == []
+    assert told(GOOD, Syntax.V9, Surroundings(addresses=NODES)) == []
+
+
+def test_failover_wants_protocol_c() -> None:
+    assert told(changed(GOOD, "protocol C", "protocol A")) == ["3 warning protocol-not-c"]
+    assert told(changed(GOOD, "protocol C", "protocol b")) == ["3 warning protocol-not-c"]
+
+
+@pytest.mark.skipif(not PAPER.is_file(), reason="the paper's listing is not here")
+def test_the_papers_file_mended_has_no_error() -> None:
+    text = PAPER.read_text().replace("protocol 3", "protocol C").replace("degg-", "degr-")
+    text = text.replace("cran-nsd-alg", "cram-hmac-alg").replace("discard-both", "disconnect")
+    head, _, tail = text.rpartition("10.227.3.20")
+    assert not [each for each in told(f"{head}10.227.3.21{tail}") if " error " in each]
+
+
 def test_what_a_host_lacks_is_said_at_the_host() -> None:
     text = GOOD.replace("    disk /dev/vg0/rs;\n    address 10.1.1.2:7788;\n", "")
     assert told(text) == ["28 error missing-statement"]

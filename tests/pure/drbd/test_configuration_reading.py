@@ -192,3 +192,35 @@ def test_paths_stacks_and_floating_hosts_are_understood() -> None:
     assert told(STACKED) == []
     assert told(FLOATING) == []
     assert told(FLOATING.replace("10.1.1.2", "10.1.1.1")) == ["6 error same-address"]
+
+
+RARE = """\
+global { disable-ip-verification; udev-always-use-vnr; }
+require-drbd-module-version-ge 9.1.0;
+skip resource "gone" { no one reads this; }
+resource r7 {
+  proxy { memlimit 64M; plugin { lz4; } }
+  volume 0 { device /dev/drbd_r7 minor 7; disk /dev/vg/r7; }
+  on alpha.example.org { node-id 0; }
+  on beta { node-id 1; volume 0 { disk none; tiebreaker no; } }
+  connection "far away" {
+    host alpha address 127.0.0.1:7700 via proxy on gate { inside 10.0.0.1:1; outside 10.0.0.2:2; }
+    host beta address 127.0.0.1:7700 via outside-address 192.0.2.7:7700;
+    net { cram-hmac-alg sha256; shared-secret "k7Qm-v2Xp.9sRt/4bWz"; verify-alg crc32c; }
+    volume 0 { disk { c-max-rate 20M; } }
+  }
+  skip { disk /dev/old; }
+}
+"""
+
+
+def test_rare_words_of_9_are_known_and_what_a_connection_sets_counts() -> None:
+    assert told(RARE) == []
+    assert told(RARE.replace("20M", "20MB")) == ["13 error bad-number"]
+
+
+def test_loopback_addresses_of_two_hosts_are_two() -> None:
+    text = GOOD.replace("10.1.1.1:", "127.0.0.1:").replace("10.1.1.2:", "127.0.0.2:")
+    other = text.replace("resource rs", "resource r2").replace("on slave", "on third")
+    other = other.replace("on master", "on fourth").replace("drbd0", "drbd1")
+    assert told(text + other) == []

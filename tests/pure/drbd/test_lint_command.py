@@ -44,11 +44,11 @@ def test_two_files_are_judged_and_compared(
     one.write_text(GOOD)
     other.write_text(GOOD)
     assert lint([str(one), str(other)]) == 0
-    other.write_text(changed(GOOD, "protocol C", "protocol B"))
+    other.write_text(changed(GOOD, "1pri consensus", "1pri disconnect"))
     assert lint([str(one), str(other)]) == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{one}:3: error differs-no-connection: rs: net protocol is C here")
-    assert f"{other}:3" in line
+    assert line.startswith(f"{one}:12: error differs-no-connection: rs: net after-sb-1pri is consensus")
+    assert f"{other}:12" in line
 
 
 def test_what_cannot_be_read_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

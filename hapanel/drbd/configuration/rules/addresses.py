@@ -58,8 +58,8 @@ def shared_addresses(subject: Subject) -> Iterator[Finding]:
 
 def _groups(resource: Resource) -> Iterator[list[Listening]]:
     """Who talks to each other: the host sections, and each path of each connection."""
-    own = [(host.label, host.address) for host in resource.hosts]
-    yield [(label, address) for label, address in own if address is not None]
+    own = [host for host in resource.hosts if not host.goes_through_a_proxy]
+    yield [(host.label, host.address) for host in own if host.address is not None]
     for connection in resource.connections:
         paths = [each for each in connection.inside() if each.section is Section.PATH]
         for each in (connection, *paths):
@@ -68,7 +68,8 @@ def _groups(resource: Resource) -> Iterator[list[Listening]]:
 
 def _ends(statement: Statement) -> Iterator[Listening]:
     for each in statement.inside():
-        if each.name == "host" and len(each.arguments) > 2:
+        through = any(token.text == "via" for token in each.arguments)
+        if each.name == "host" and len(each.arguments) > 2 and not through:
             address = address_in(each.arguments[2:])
             if address is not None and each.arguments[1].text == "address":
                 yield each.arguments[0].text, address
@@ -76,13 +77,13 @@ def _ends(statement: Statement) -> Iterator[Listening]:
 
 def conflicting_addresses(subject: Subject) -> Iterator[Finding]:
     """Two resources that listen at one address and port."""
-    first_use: dict[str, tuple[Resource, Address]] = {}
+    first_use: dict[tuple[str, str], tuple[Resource, Address]] = {}
     for resource in subject.configuration.distinct:
         ends = [end for group in _groups(resource) for end in group]
         clashes = [
-            (address, *first_use[address.endpoint])
-            for _, address in ends
-            if address.endpoint in first_use
+            (address, *first_use[_where(host, address)])
+            for host, address in ends
+            if _where(host, address) in first_use
         ]
         # 9 tells connections apart by both ends, so one end alone may be shared.
         one_end = len(clashes) < min(2, len(ends))
@@ -92,8 +93,14 @@ def conflicting_addresses(subject: Subject) -> Iterator[Finding]:
         for address, other, first in () if one_end and subject.syntax is Syntax.V9 else clashes:
             here, there = address.token.place, first.token.place
             yield rule(here, there, endpoint=address.endpoint, name=other.name, first=str(there))
-        for _, address in ends:
-            first_use.setdefault(address.endpoint, (resource, address))
+        for host, address in ends:
+            first_use.setdefault(_where(host, address), (resource, address))
+
+
+def _where(host: str, address: Address) -> tuple[str, str]:
+    """What two resources cannot share; a loopback address is another one on each host."""
+    is_local = address.ip.startswith("127.") or address.ip == "::1"
+    return (host if is_local else "", address.endpoint)
 
 
 def addresses_of_nodes(subject: Subject) -> Iterator[Finding]:

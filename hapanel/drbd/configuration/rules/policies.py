@@ -44,6 +44,11 @@ TWO_PRIMARIES_DISCARD = warning(
     gettext_noop("%(option)s %(policy)s throws away one node's writes unasked after a split brain"),
     gettext_noop("Write %(option)s disconnect, and let a person choose"),
 )
+ASYNCHRONOUS = warning(
+    "protocol-not-c",
+    gettext_noop("With protocol %(protocol)s a write counts before the peer has it on disk"),
+    gettext_noop("Write protocol C, or what was last written is lost when the node dies"),
+)
 PRIMARY_ON_BOTH = warning(
     "primary-on-both",
     gettext_noop("Both nodes become Primary at boot, so a cut link at that moment splits the data"),
@@ -68,6 +73,13 @@ NO_QUORUM = warning(
     "no-quorum",
     gettext_noop("%(count)s nodes could vote, and %(name)s does not use quorum"),
     gettext_noop("Set quorum majority and on-no-quorum suspend-io in the options section"),
+)
+NO_TIEBREAKER = warning(
+    "no-tiebreaker",
+    gettext_noop(
+        "Two nodes hold %(name)s and no third votes, though the cluster has %(count)s nodes"
+    ),
+    gettext_noop("Add %(node)s to the resource with disk none, and set quorum majority"),
 )
 SHORTEST_SECRET, FEWEST_KINDS = 16, 6
 DISCARDING = {
@@ -114,6 +126,18 @@ def two_primaries(subject: Subject) -> Iterator[Finding]:
                 yield TWO_PRIMARIES_DISCARD(policy.place, option=option, policy=policy.text)
 
 
+def synchronous(subject: Subject) -> Iterator[Finding]:
+    """Failover needs protocol C. Far copies, stacked or through a proxy, cannot have it."""
+    for resource in subject.configuration.resources:
+        protocol = resource.setting(NET, "protocol")
+        far = any(host.is_stacked or host.goes_through_a_proxy for host in resource.hosts)
+        if protocol is None or protocol.meaning not in ("A", "B") or far or resource.connections:
+            continue
+        allowed = resource.setting(NET, "allow-two-primaries")
+        if allowed is None or not allowed.is_on:
+            yield ASYNCHRONOUS(protocol.place, protocol=protocol.text)
+
+
 def becoming_primary(subject: Subject) -> Iterator[Finding]:
     """become-primary-on: hosts that exist, and not both."""
     for resource in subject.configuration.resources:
@@ -156,12 +180,21 @@ def _each_once(subject: Subject, name: str) -> Iterator[Setting]:
 
 
 def quorum(subject: Subject) -> Iterator[Finding]:
-    """Where three nodes hold a resource, a majority can decide who writes. 8 has no quorum."""
+    """Where three nodes could vote, a majority can decide who writes. 8 has no quorum."""
     for resource in subject.configuration.resources if subject.syntax & Syntax.V9 else ():
-        count = sum(len(host.names) or 1 for host in resource.hosts)
+        names = [name for host in resource.hosts for name in host.names]
         setting = resource.setting(OPTIONS, "quorum")
         stacked = any(host.is_stacked for host in resource.hosts)
-        is_off = setting is None or setting.text == "off"
-        if count >= VOTES_FOR_QUORUM and is_off and not stacked:
-            place = setting.place if setting else resource.place
-            yield NO_QUORUM(place, count=count, name=resource.name)
+        if stacked or (setting is not None and setting.text != "off"):
+            continue
+        place = setting.place if setting else resource.place
+        others = [
+            node
+            for node in sorted(subject.around.addresses)
+            if not any(same_host(node, name) for name in names)
+        ]
+        if len(names) >= VOTES_FOR_QUORUM:
+            yield NO_QUORUM(place, count=len(names), name=resource.name)
+        elif others and len(names) == 2 and subject.syntax is Syntax.V9:
+            count = len(subject.around.addresses)
+            yield NO_TIEBREAKER(place, name=resource.name, count=count, node=others[0])

@@ -122,7 +122,7 @@ def completeness(subject: Subject) -> Iterator[Finding]:
         yield NO_RESOURCE(Place(subject.configuration.document.file, 1))
     for resource in subject.configuration.resources:
         for host in resource.hosts:
-            missing = list(_missing(host, resource))
+            missing = list(_missing(host, resource, subject.syntax))
             if missing:
                 yield MISSING_STATEMENT(host.place, host=host.label, missing=", ".join(missing))
         yield from _node_ids(resource, subject.syntax)
@@ -131,14 +131,16 @@ def completeness(subject: Subject) -> Iterator[Finding]:
             yield SINGLE_HOST(resource.place, name=resource.name)
 
 
-def _missing(host: Host, resource: Resource) -> Iterator[str]:
+def _missing(host: Host, resource: Resource, syntax: Syntax) -> Iterator[str]:
     volumes = host.volumes
     if not volumes or any(volume.device is None for volume in volumes):
         yield "device"
     if not host.is_stacked:
         if not volumes or any(volume.disk is None for volume in volumes):
             yield "disk"
-        if not volumes or any(volume.meta_disk is None for volume in volumes):
+        # 9 takes internal where nothing is said.
+        without = not volumes or any(volume.meta_disk is None for volume in volumes)
+        if without and syntax is not Syntax.V9:
             yield "meta-disk"
     # An address that could not be read is reported as such; a connection may bring its own.
     said = host.statement.name == "floating" or last(host.statement.inside(), "address")
