@@ -31,6 +31,11 @@ def lint(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     if len(asked.files) > 2:
         parser.error("one file, or the two nodes' files")
+    try:
+        around = _around(asked.cluster, asked.host)
+    except (OSError, ValueError) as problem:
+        sys.stderr.write(f"{asked.cluster}: {problem}\n")
+        return UNREADABLE
     configurations = []
     for path in asked.files:
         source = configuration_files.source(Path(path), path)
@@ -38,7 +43,7 @@ def lint(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"{path}: cannot be read\n")
             return UNREADABLE
         configurations.append(understood(read(source, configuration_files.load)))
-    found = _findings(configurations, SYNTAXES.get(asked.drbd), Surroundings(asked.host))
+    found = _findings(configurations, SYNTAXES.get(asked.drbd), around)
     _print(found, as_json=asked.json)
     counted = [each for each in found if asked.strict or each.severity is Severity.ERROR]
     return ERRORS if counted else CLEAN
@@ -53,8 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     parser.add_argument("--drbd", choices=SYNTAXES, help="the generation that will read it")
     parser.add_argument("--host", help="the node whose file it is, as uname -n names it")
+    parser.add_argument("--cluster", metavar="FILE", help="what is known of the cluster, as JSON")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of lines")
     return parser
+
+
+def _around(cluster: str | None, host: str | None) -> Surroundings:
+    if cluster is None:
+        return Surroundings(this_node=host)
+    return configuration_files.surroundings(Path(cluster), host)
 
 
 def _findings(

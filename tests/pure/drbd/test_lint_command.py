@@ -47,7 +47,9 @@ def test_two_files_are_judged_and_compared(
     other.write_text(changed(GOOD, "1pri consensus", "1pri disconnect"))
     assert lint([str(one), str(other)]) == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{one}:12: error differs-no-connection: rs: net after-sb-1pri is consensus")
+    assert line.startswith(
+        f"{one}:12: error differs-no-connection: rs: net after-sb-1pri is consensus"
+    )
     assert f"{other}:12" in line
 
 
@@ -72,6 +74,32 @@ def test_includes_are_read_beside_the_file_that_names_them(
         (Path(e["file"]).name, e["line"], e["code"]) for e in json.loads(capsys.readouterr().out)
     ]
     assert told == [("drbd.conf", 2, "include-missing"), ("b.res", 3, "bad-number")]
+
+
+def test_a_cluster_file_tells_what_is_around(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, cluster = tmp_path / "rs.res", tmp_path / "cluster.json"
+    file.write_text(GOOD)
+    (tmp_path / "lvm.conf").write_text('global_filter = [ "a|.*|" ]')
+    told = {
+        "nodes": {"master": ["10.1.1.1"], "slave": ["10.1.1.9"]},
+        "guests": {"rs": [{"name": "100", "node": "master"}, {"name": "101", "node": "slave"}]},
+        "link_mbit": 100,
+        "lvm": {"master": "lvm.conf"},
+    }
+    cluster.write_text(json.dumps(told))
+    assert lint([str(file), "--cluster", str(cluster)]) == 1
+    codes = {line.split(" ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert codes == {
+        "address-not-on-node:",
+        "shared-by-both-nodes:",
+        "rate-above-link:",
+        "lvm-sees-backing-disk:",
+    }
+    for wrong in ("{", '{"node": {}}', '{"lvm": {"master": "none"}}'):
+        cluster.write_text(wrong)
+        assert lint([str(file), "--cluster", str(cluster)]) == 2
 
 
 def test_the_generation_and_the_node_may_be_told(
