@@ -254,6 +254,10 @@ def test_an_address_belongs_to_an_interface_of_its_node() -> None:
     elsewhere = {**NODES, "slave": frozenset({"192.0.2.21"})}
     around = Surroundings(addresses=elsewhere)
     assert told(GOOD, around=around) == ["31 error address-not-on-node"]
+    told_otherwise = {**NODES, "slave": frozenset({"10.1.1.2/24", "fd00:0:0::2/64"})}
+    six = changed(GOOD, "address 10.1.1.2:7788", "address ipv6 [fd00::2]:7788")
+    for text in (GOOD, six):
+        assert told(text, around=Surroundings(addresses=told_otherwise)) == []
     unread = {**NODES, "slave": frozenset[str]()}
     assert told(GOOD, around=Surroundings(addresses=unread)) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from hapanel.drbd.configuration.findings import Finding, error, warning
 from hapanel.drbd.configuration.grammar import Section
@@ -40,6 +41,17 @@ NOT_FOR_THIS_NODE = error(
     ),
     gettext_noop("Write %(node)s in the on section of its resource"),
 )
+
+
+def canonical(address: str) -> str:
+    """An IP address in the one form that equal ones share, without prefix length or zone."""
+    bare = address.split("/")[0].split("%")[0]
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        return bare
+
+
 Listening = tuple[str, Address]
 """A host's name and where it listens."""
 
@@ -50,7 +62,7 @@ def shared_addresses(subject: Subject) -> Iterator[Finding]:
         for group in _groups(resource):
             seen: dict[str, Listening] = {}
             for host, address in group:
-                one, first = seen.setdefault(address.ip, (host, address))
+                one, first = seen.setdefault(canonical(address.ip), (host, address))
                 if first is not address:
                     places = (address.token.place, first.token.place)
                     yield SAME_ADDRESS(*places, one=one, other=host, ip=address.ip)
@@ -100,7 +112,7 @@ def conflicting_addresses(subject: Subject) -> Iterator[Finding]:
 def _where(host: str, address: Address) -> tuple[str, str]:
     """What two resources cannot share; a loopback address is another one on each host."""
     is_local = address.ip.startswith("127.") or address.ip == "::1"
-    return (host if is_local else "", address.endpoint)
+    return (host if is_local else "", f"{canonical(address.ip)} {address.port}")
 
 
 def addresses_of_nodes(subject: Subject) -> Iterator[Finding]:
@@ -110,7 +122,8 @@ def addresses_of_nodes(subject: Subject) -> Iterator[Finding]:
         listening = {(host, at.token): at for group in _groups(resource) for host, at in group}
         for (host, _), address in listening.items():
             known = next((node for node in nodes if same_host(node, host)), None)
-            if known is not None and nodes[known] and address.ip not in nodes[known]:
+            its = {canonical(each) for each in nodes[known]} if known is not None else set()
+            if known is not None and its and canonical(address.ip) not in its:
                 addresses = ", ".join(sorted(nodes[known]))
                 place = address.token.place
                 yield ADDRESS_NOT_ON_NODE(place, host=host, ip=address.ip, addresses=addresses)
