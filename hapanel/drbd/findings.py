@@ -45,6 +45,7 @@ class Code(StrEnum):
     DUAL_PRIMARY = "dual-primary"
     LINK_TOO_THIN = "link-too-thin"
     CONTRADICTION = "contradiction"
+    CHANGING = "changing"
     NOT_OBSERVED = "not-observed"
     NOT_UNDERSTOOD = "not-understood"
     DUAL_PRIMARY_TEMPORARY = "dual-primary-temporary"

@@ -54,20 +54,25 @@ def judge_links(replication: Replication, circumstances: Circumstances) -> Itera
                 evidence=evidence_of(apart),
                 **_names(replication, link),
             )
-        elif not _is_whole(link):
+        elif not _is_whole(replication, link):
             yield from _apart(replication, link)
         yield from _both_primary(replication, link, circumstances)
         yield from _work(replication, link)
     yield from _behind(replication, circumstances)
+    if len(replication.sides) == 1 and (side := replication.sides[0]).now is not None:
+        yield sentences.ALONE(side.node, resource=replication.resource, node=side.node)
 
 
 def _names(replication: Replication, link: Link) -> dict[str, Any]:
     return {"resource": replication.resource, "first": link.first, "second": link.second}
 
 
-def _is_whole(link: Link) -> bool:
-    """Whether nothing that was seen of the link says that it is down."""
-    return not link.ends or ConnectionState.CONNECTED in link.states
+def _is_whole(replication: Replication, link: Link) -> bool:
+    """Whether nothing that was seen of the link says that it is down, or is not there at all."""
+    if link.ends:
+        return ConnectionState.CONNECTED in link.states
+    sides = (replication.side(link.first), replication.side(link.second))
+    return not all(side is not None and side.now is not None for side in sides)
 
 
 def _apart(replication: Replication, link: Link) -> Iterator[Finding]:

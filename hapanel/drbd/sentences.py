@@ -165,6 +165,12 @@ DEGRADED_UNSURE = FindingKind(
     ),
     gettext_noop("Look at the replication network between the two nodes."),
 )
+ALONE = FindingKind(
+    Code.DEGRADED,
+    Severity.WARN,
+    gettext_noop("%(resource)s exists on %(node)s only: nothing is replicated."),
+    gettext_noop("Bring the resource up on its other node, or read their configuration files."),
+)
 VERIFY_DIFFERENCES = FindingKind(
     Code.VERIFY_DIFFERENCES,
     Severity.WARN,
@@ -259,6 +265,12 @@ CONTRADICTION = FindingKind(
         "A change under way looks so for a moment. When it stays, compare the configuration of "
         "both nodes."
     ),
+)
+CHANGING = FindingKind(
+    Code.CHANGING,
+    Severity.WARN,
+    gettext_noop("%(resource)s is between two states (%(states)s) and not replicated safely yet."),
+    gettext_noop("Wait a moment; when it stays, read the kernel logs of its nodes."),
 )
 NOT_OBSERVED = FindingKind(
     Code.NOT_OBSERVED,

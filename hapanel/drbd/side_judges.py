@@ -14,6 +14,7 @@ from hapanel.kernel.units import format_bytes
 from hapanel.ports.replication import (
     ConnectionState,
     DiskState,
+    Peer,
     ReplicationState,
     ResourceState,
     Role,
@@ -110,11 +111,19 @@ def _words(names: dict[str, Any], node: str, state: ResourceState) -> Iterator[F
         if any(one.connection_state is ConnectionState.UNKNOWN for one in state.peers)
         else "",
         "" if state.volumes else "volumes",
+        "replication" if any(_lacks_volumes(state, one) for one in state.peers) else "",
     ]
     words = found or [f"{one}: ?" for one in untold if one]
     if words:
         rows = tuple(Evidence(node, Fact.WORD, one) for one in words)
         yield sentences.NOT_UNDERSTOOD(node, evidence=rows, words=", ".join(words), **names)
+
+
+def _lacks_volumes(state: ResourceState, peer: Peer) -> bool:
+    """Whether a standing link does not tell of every volume, as in an answer that was cut."""
+    told = {one.number for one in peer.volumes}
+    mine = {one.number for one in state.volumes}
+    return peer.connection_state is ConnectionState.CONNECTED and bool(mine - told)
 
 
 def _no_current_copy(replication: Replication) -> Iterator[Finding]:

@@ -297,12 +297,27 @@ def test_a_resource_that_is_down_is_not_the_same_as_not_seen() -> None:
     assert (codes(everywhere), everywhere.severity) == (["not-up"], Severity.DANGER)
 
 
+@pytest.mark.parametrize("disk", [DiskState.NEGOTIATING, DiskState.OUTDATED])
+def test_a_copy_that_is_not_up_to_date_is_never_green(disk: DiskState) -> None:
+    judgement = judged(
+        told("master", P, peer(disk=disk)), told("slave", S, peer(role=P), disk=disk)
+    )
+    assert codes(judgement) == ["changing"]
+
+
+def test_nodes_without_a_link_are_not_healthy() -> None:
+    assert codes(judged(told("master", P), told("slave", S))) == ["degraded"]
+    assert codes(judged(told("master", P))) == ["degraded"]
+
+
 def test_unknown_words_are_never_green() -> None:
     odd = told("master", P, peer(), unknown_words={"role": "Boss"})
     judgement = judged(odd, told("slave", S, peer(role=P)))
     assert (codes(judgement), judgement.severity) == (["not-understood"], Severity.UNKNOWN)
     blank = told("master", P, peer(), disk=DiskState.UNKNOWN)
     assert "not-understood" in codes(judged(blank, told("slave", S, peer(role=P))))
+    torn = told("master", P, replace(peer(), volumes=()))
+    assert "not-understood" in codes(judged(torn, told("slave", S, peer(role=P))))
 
 
 def test_sides_that_contradict_each_other_are_named() -> None:
