@@ -65,6 +65,7 @@ class Fact(StrEnum):
     RELATION = "relation"
     HELPER = "split_brain_helper"
     LAST_PRIMARY = "last_primary"
+    APART_SINCE = "apart_since"
     GUESTS = "guests"
     AGE = "age_seconds"
     WORD = "unknown_word"

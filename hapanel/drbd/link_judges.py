@@ -55,7 +55,7 @@ def judge_links(replication: Replication, circumstances: Circumstances) -> Itera
                 **_names(replication, link),
             )
         elif not _is_whole(replication, link):
-            yield from _apart(replication, link)
+            yield from _apart(replication, link, circumstances)
         yield from _both_primary(replication, link, circumstances)
         yield from _work(replication, link)
     yield from _behind(replication, circumstances)
@@ -75,8 +75,8 @@ def _is_whole(replication: Replication, link: Link) -> bool:
     return not all(side is not None and side.now is not None for side in sides)
 
 
-def _apart(replication: Replication, link: Link) -> Iterator[Finding]:
-    evidence = tuple(_link_evidence(link))
+def _apart(replication: Replication, link: Link, circumstances: Circumstances) -> Iterator[Finding]:
+    evidence = (*_link_evidence(link), *_apart_since(link.first, circumstances))
     gave_up = [
         end.node for end in link.ends if end.peer.connection_state is ConnectionState.STANDALONE
     ]
@@ -119,12 +119,20 @@ def _last_primary(node: str, circumstances: Circumstances) -> Iterator[Evidence]
         yield Evidence(node, Fact.LAST_PRIMARY, when.isoformat())
 
 
+def _apart_since(node: str, circumstances: Circumstances) -> Iterator[Evidence]:
+    if circumstances.apart_since is not None:
+        yield Evidence(node, Fact.APART_SINCE, circumstances.apart_since.isoformat())
+
+
 def _behind(replication: Replication, circumstances: Circumstances) -> Iterator[Finding]:
     for lag in dict.fromkeys(lags(replication)):
         kind = _LAGS[lag.how]
         yield kind(
             lag.node,
-            evidence=tuple(_last_primary(lag.newer, circumstances)),
+            evidence=(
+                *_last_primary(lag.newer, circumstances),
+                *_apart_since(lag.node, circumstances),
+            ),
             resource=replication.resource,
             node=lag.node,
             newer=lag.newer,

@@ -106,6 +106,10 @@ def test_what_was_written_since_makes_the_other_copy_stale() -> None:
     )
     assert codes(judgement) == ["degraded", "stale"]
     assert judgement.findings[1].nodes == ("slave",)
+    since = Circumstances(apart_since=NOW, last_primary={"master": NOW})
+    sides = (told("master", P, peer(CONNECTING, oos=6)), told("slave", S, peer(CONNECTING)))
+    stale = judged(*sides, given=since).findings[1]
+    assert [one.fact for one in stale.evidence] == [Fact.LAST_PRIMARY, Fact.APART_SINCE]
 
 
 def test_generation_ids_tell_which_copy_is_older_without_any_primary() -> None:
