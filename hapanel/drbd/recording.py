@@ -21,6 +21,7 @@ from hapanel.drbd.decode.status_json import status_json
 from hapanel.drbd.decode.status_text import status_text
 from hapanel.drbd.decode.tool_answers import resource_of_words
 from hapanel.drbd.join import Replication, join, resources_of
+from hapanel.drbd.tool_errors import said
 from hapanel.ports.replication import NodeReplication, NodeStatus, ResourceState
 
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -92,12 +93,16 @@ def read_recording(content: bytes) -> Recording:
 def nodes_of(recording: Recording) -> Iterator[RecordedNode]:
     """Each node of a recording that has an answer with a state in it."""
     answers: dict[str, dict[str, RecordedAnswer]] = {}
+    errors: dict[str, str] = {}
     for one in recording.recordings:
         if one.succeeded():
             answers.setdefault(one.node, {})[one.name] = one
+        elif one.name == "drbdadm_role":
+            errors[one.node] = said(one.stderr or one.text.partition(_STDERR)[2])
     for node, told in sorted(answers.items()):
         status = _status(told)
         if status is not None:
+            status = replace(status, error=errors.get(node))
             names = told["drbdadm_sh_resources"].output() if "drbdadm_sh_resources" in told else ""
             yield RecordedNode(node, status, tuple(names.split()))
 

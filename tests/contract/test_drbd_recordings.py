@@ -212,6 +212,12 @@ def test_an_answer_that_is_cut_tells_no_other_figure(recorded: dict[str, Recordi
     assert cuts > 2000
 
 
+def test_a_refusal_is_kept_beside_the_state(recorded: dict[str, Recording]) -> None:
+    for one in nodes_of(recorded["drbd84/26-two-primaries"]):
+        refused = "allow-two-primaries is not set" in (one.status.error or "")
+        assert refused is (one.node == "slave")
+
+
 def test_no_secret_is_left_in_what_a_command_printed(recorded: dict[str, Recording]) -> None:
     seen = 0
     for recording in recorded.values():
