@@ -92,14 +92,24 @@ def why_not_seen(cluster: Cluster) -> Refusal | None:
     return None
 
 
-def forecast(cluster: Cluster, fail: Sequence[str]) -> Forecast:
-    """What happens if these nodes of `cluster` die now. Raises Refused."""
+def picture_of(cluster: Cluster) -> Snapshot:
+    """What is recorded of `cluster`, where that is the present. Raises Refused."""
     refusal = why_not_seen(cluster)
     if refusal is not None:
         raise Refused(refusal)
+    return snapshot_of(cluster)
+
+
+def foretell(seen: Snapshot, fails: Sequence[Sequence[str]]) -> tuple[Forecast, ...]:
+    """What happens if the nodes of each of `fails` die together. KeyError for an unknown one."""
+    return _pictures.ask(seen, *fails)
+
+
+def forecast(cluster: Cluster, fail: Sequence[str]) -> Forecast:
+    """What happens if these nodes of `cluster` die now. Raises Refused."""
+    seen = picture_of(cluster)
     if not fail:
         raise Refused(NOTHING_FAILS())
-    seen = snapshot_of(cluster)
     names = [node.name for node in seen.nodes]
     unknown = [name for name in dict.fromkeys(fail) if name not in names]
     if unknown:
@@ -107,13 +117,10 @@ def forecast(cluster: Cluster, fail: Sequence[str]) -> Forecast:
         raise Refused(
             *(UNKNOWN_NODE(cluster=cluster.name, node=name, nodes=listed) for name in unknown)
         )
-    return _pictures.ask(seen, fail)[0]
+    return foretell(seen, [fail])[0]
 
 
 def forecast_each(cluster: Cluster) -> tuple[Forecast, ...]:
     """What happens if any one of its members dies now, by name. Raises Refused."""
-    refusal = why_not_seen(cluster)
-    if refusal is not None:
-        raise Refused(refusal)
-    seen = snapshot_of(cluster)
-    return _pictures.ask(seen, *([node.name] for node in seen.nodes if node.is_member))
+    seen = picture_of(cluster)
+    return foretell(seen, [[node.name] for node in seen.nodes if node.is_member])

@@ -1,83 +1,39 @@
-"""The page that says what happens if a node dies now: a matrix, and the story of one cell."""
+"""The page that says what happens if nodes die now: a matrix, and the story of one cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 from hapanel.access import Permission
 from hapanel.ha.forecast.outcome import Forecast, GuestForecast, Outcome
 from hapanel.ha.forecast.timing import Window
+from hapanel.ha.forecast.what_if import has_qdevice, with_other_qdevice
 from hapanel.kernel.refusal import Refused
-from hapanel.operations.forecasts import forecast_each
+from hapanel.operations.forecasts import foretell, picture_of
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
-from hapanel.ui.paging import asked_page
 from hapanel.web.forecast_chart import Chart, chart_of
-from hapanel.web.forecast_words import STAGE_STATES, STATES, WORDS, short
+from hapanel.web.forecast_matrix import (
+    FEWEST_TOGETHER,
+    Column,
+    Question,
+    chosen_cell,
+    columns_of,
+    rows_of,
+    touched_by,
+)
+from hapanel.web.forecast_words import STAGE_STATES, STATES, WORDS
 from nodes.models import Cluster
 from nodes.selectors import cluster_named, nodes_of, verdict_of
 
 ROWS = 50
 _BAD = frozenset({Outcome.LOST, Outcome.FAILS_THERE})
-_COUNTED = frozenset({Outcome.RECOVERS, Outcome.LOST, Outcome.FAILS_THERE, Outcome.UNKNOWN})
 LEGEND = tuple((STATES[each], WORDS[each]) for each in Outcome)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What becomes of one guest when one node dies."""
-
-    guest: GuestForecast
-    href: str
-    is_chosen: bool
-
-    @property
-    def state(self) -> str:
-        return STATES[self.guest.outcome]
-
-    @property
-    def word(self) -> str | Promise:
-        return WORDS[self.guest.outcome]
-
-    @property
-    def short(self) -> str:
-        return short(self.guest)
-
-    @property
-    def is_quiet(self) -> bool:
-        return self.guest.outcome is Outcome.STAYS
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One guest in all failures."""
-
-    guest: GuestForecast
-    cells: list[Cell]
-
-    @property
-    def is_container(self) -> bool:
-        return self.guest.sid.startswith("ct:")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One failing node: its name, and how many of the guests under HA that it touches come back."""
-
-    told: Forecast
-    recover: int
-    touched: int
-
-    @property
-    def name(self) -> str:
-        return ", ".join(self.told.fail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +49,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One cell told at length."""
+    """One cell told at length. is_other: as the comparison has it."""
 
-    told: Forecast
+    column: Column
     guest: GuestForecast
     chart: Chart
     moments: list[Moment]
@@ -116,44 +72,45 @@ def forecast_page(request: HttpRequest, cluster: str) -> HttpResponse:
 
 
 def _matrix(request: HttpRequest, cluster: Cluster) -> dict[str, Any]:
-    told = forecast_each(cluster)
-    columns = [_column(each) for each in told]
-    touched = _touched(told)
+    seen = picture_of(cluster)
+    nodes = [node.name for node in seen.nodes if node.is_member]
+    question = Question.of(request, nodes)
+    fails = [[node] for node in nodes] + ([list(question.together)] if question.together else [])
+    other = foretell(with_other_qdevice(seen), fails) if question.is_compared else ()
+    columns = columns_of(foretell(seen, fails), other)
+    # Whoever loses all nodes at once is not the question of the verdict.
+    alone = [each for each in columns if not each.is_other and len(each.told.fail) == 1]
+    touched = touched_by(columns)
     if not touched:
-        return {"columns": columns, "rows": [], "empty": True}
-    worst = max(columns, key=lambda each: (each.touched - each.recover, each.touched))
-    fail, guest = _chosen(request, told, worst.told)
-    number = min(asked_page(request), -(-len(touched) // ROWS))
-    shown = touched[(number - 1) * ROWS : number * ROWS]
+        return {"empty": True}
+    worst = max(alone, key=lambda each: (each.touched - each.recover, each.touched))
+    chosen = chosen_cell(question, columns, worst)
+    number = min(question.page, -(-len(touched) // ROWS))
     return {
+        "question": question,
         "columns": columns,
+        "choices": nodes if len(nodes) > FEWEST_TOGETHER else [],
+        # One alone is no failure together yet, but its tick stays.
+        "ticked": request.GET.getlist("together"),
+        "has_qdevice": has_qdevice(seen),
+        "compare_href": question.href(is_compared=True, page=1),
         "worst": worst,
+        "cured": _same_failure(columns, worst),
         "cure": verdict_of(cluster, nodes_of(cluster)).cure if not worst.told.quorate else None,
         "level": _level(worst),
-        "rows": [_row(i, told, fail, guest, number) for i in shown],
+        "rows": rows_of(touched[(number - 1) * ROWS : number * ROWS], columns, question, chosen),
         "legend": LEGEND,
-        "story": story_of(fail, guest),
-        "total": len(touched),
-        "previous": number - 1,
-        "next": number + 1 if number * ROWS < len(touched) else 0,
+        "story": story_of(*chosen),
+        "previous": question.href(page=number - 1) if number > 1 else "",
+        "next": question.href(page=number + 1) if number * ROWS < len(touched) else "",
         "unknowns": [each.sentence(gettext) for each in worst.told.unknowns],
     }
 
 
-def _touched(told: Sequence[Forecast]) -> list[int]:
-    """The places of the guests to which some failure makes a difference, those under HA first."""
-    found: dict[int, bool] = {}
-    for each in told:
-        for i, guest in enumerate(each.guests):
-            if guest.is_touched:
-                managed = guest.outcome is not Outcome.NOT_MANAGED
-                found[i] = found.get(i, False) or managed
-    return sorted(found, key=lambda i: (not found[i], i))
-
-
-def _column(told: Forecast) -> Column:
-    counts = told.counts()
-    return Column(told, counts[Outcome.RECOVERS], sum(counts[each] for each in _COUNTED))
+def _same_failure(columns: Sequence[Column], worst: Column) -> Column | None:
+    """The worst failure as the comparison has it; None when nothing is compared."""
+    found = (each for each in columns if each.is_other and each.told.fail == worst.told.fail)
+    return next(found, None)
 
 
 def _level(worst: Column) -> str:
@@ -166,32 +123,9 @@ def _level(worst: Column) -> str:
     return "warn" if is_known else "unknown"
 
 
-def _chosen(
-    request: HttpRequest, told: Sequence[Forecast], worst: Forecast
-) -> tuple[Forecast, GuestForecast]:
-    """The cell that the address names; else one of the worst failure."""
-    node, vmid = request.GET.get("fail", ""), request.GET.get("guest", "")
-    fail = next((each for each in told if each.fail == (node,)), worst)
-    named = [guest for guest in fail.guests if str(guest.vmid) == vmid]
-    worth_telling = [guest for guest in fail.guests if guest.outcome in _COUNTED]
-    rest = [guest for guest in fail.guests if guest.is_touched]
-    return fail, (named or worth_telling or rest or list(fail.guests))[0]
-
-
-def _row(
-    place: int, told: Sequence[Forecast], fail: Forecast, chosen: GuestForecast, page: int
-) -> Row:
-    cells = []
-    for each in told:
-        guest = each.guests[place]
-        query = {"fail": each.fail[0], "guest": guest.vmid} | ({"page": page} if page > 1 else {})
-        is_chosen = each is fail and guest.vmid == chosen.vmid
-        cells.append(Cell(guest, f"?{urlencode(query)}", is_chosen))
-    return Row(told[0].guests[place], cells)
-
-
-def story_of(told: Forecast, guest: GuestForecast) -> Story:
+def story_of(column: Column, guest: GuestForecast) -> Story:
     """What happens to the guest from the failure on."""
+    told: Forecast = column.told
     moments = [
         Moment(beat.at, STAGE_STATES[beat.stage], beat.sentence(gettext)) for beat in told.beats
     ]
@@ -200,7 +134,7 @@ def story_of(told: Forecast, guest: GuestForecast) -> Story:
     at = guest.started.typical if guest.started else None
     moments.append(Moment(at, STATES[guest.outcome], title, " ".join(more), guest.seconds))
     return Story(
-        told,
+        column,
         guest,
         chart_of(told, guest),
         moments,

@@ -40,7 +40,7 @@ def test_the_papers_cluster_recovers_nothing(as_ada: Client, clusterubd: Cluster
     text = part(as_ada)
     assert "If master dies, 0 of 2 guests under HA come back." in text
     assert '<section class="verdict" data-state="warn"' in text
-    assert text.count('class="cell"') == 4
+    assert text.count('class="cell"') == 6, "two guests; master, slave and both"
     assert "1 of 2 votes would be left, 2 are needed: no quorum." in text
 
 
@@ -70,6 +70,50 @@ def test_an_address_that_names_nothing_shows_the_worst(
     as_ada: Client, clusterubd: Cluster, query: str
 ) -> None:
     assert "If master dies: the story of 100 siakad" in part(as_ada, query)
+
+
+def test_the_flaw_and_its_cure_stand_side_by_side(as_ada: Client, clusterubd: Cluster) -> None:
+    plain = part(as_ada)
+    assert 'href="?compare=qdevice"' in plain
+    text = part(as_ada, "?compare=qdevice")
+    assert text.count('class="cell"') == 12
+    assert "With a QDevice, 2 of 2 would come back if master died." in text
+    assert text.count("as it is") == 3
+    assert "Add a QDevice" in text, "the commands stay in reach"
+    story = part(as_ada, "?compare=qdevice&fail=master&guest=100&other=1")
+    assert '<span class="tag">with a QDevice</span>' in story
+    assert "Without service for" in story
+    assert story.count('aria-current="true"') == 1
+
+
+def test_what_a_qdevice_is_worth_is_seen_by_taking_it_away(as_ada: Client, cured: Cluster) -> None:
+    text = part(as_ada, "?compare=qdevice")
+    assert "Without the QDevice, 0 of 2 would come back if master died." in text
+
+
+def test_both_nodes_of_two_may_die_together(as_ada: Client, cured: Cluster) -> None:
+    text = part(as_ada, "?fail=master&fail=slave&guest=100")
+    assert "master, slave die together" in text
+    assert "If master, slave die together: the story of 100 siakad" in text
+    assert "No node would be left." in text
+    assert 'name="together"' not in text, "there is nothing to choose"
+
+
+def test_any_nodes_of_more_may_die_together(as_ada: Client, cured: Cluster) -> None:
+    for node_id, name in enumerate(["third", "fourth"], start=3):
+        Node.objects.create(
+            cluster=cured, name=name, node_id=node_id, votes=1, status="online",
+            lrm_state="active", maxmem=64 * 1024**3,
+        )  # fmt: skip
+    Cluster.objects.filter(pk=cured.pk).update(expected_votes=5, total_votes=5, quorum=3)
+    assert "die together</th>" not in part(as_ada)
+    one = part(as_ada, "?together=slave&together=nobody")
+    assert "die together</th>" not in one
+    assert one.count(" checked") == 1, "the first tick stays while the second is looked for"
+    text = part(as_ada, "?together=master&together=third")
+    assert "master, third die together" in text
+    assert "together=master&amp;together=third" in text, "cells keep the question"
+    assert "If slave dies" not in text
 
 
 def test_it_reads_in_indonesian(as_ada: Client, clusterubd: Cluster) -> None:
@@ -113,7 +157,7 @@ def test_long_lists_come_in_pages(as_ada: Client, cured: Cluster) -> None:
     assert 'href="?page=2"' in part(as_ada)
     second = part(as_ada, "?page=2")
     assert ">g59</a>" in second
-    assert 'href="?page=1"' in second
+    assert 'href="?"' in second
 
 
 def test_the_overview_counts_the_guests_that_the_forecast_loses(
