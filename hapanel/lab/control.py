@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hapanel.lab.control_drbd import change_role, fail_disk, write_on
+from hapanel.lab.control_drbd import alter, change_role, fail_disk, write_on
 from hapanel.lab.control_tokens import change_token
 from hapanel.lab.faults import api_fault
 from hapanel.lab.guests.sizes import MIB
@@ -215,6 +215,10 @@ class Control:
         fail_disk(self._lab.replication, args)
         return {"ok": True}
 
+    def _alter(self, args: list[str]) -> Reply:
+        alter(self._lab.replication, args)
+        return {"ok": True}
+
     def _tickets(self, args: list[str]) -> Reply:
         """`void`: no ticket that was given out is good any more."""
         if args != ["void"]:
@@ -262,6 +266,7 @@ ACTIONS: dict[str, Callable[[Control, list[str]], Reply]] = {
     "write": Control._write,
     "role": Control._role,
     "fail-disk": Control._fail_disk,
+    "alter": Control._alter,
     "token": Control._token_action,
     "tickets": Control._tickets,
     "clock": Control._clock,

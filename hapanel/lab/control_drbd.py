@@ -40,6 +40,12 @@ def change_role(replication: Replication, args: list[str]) -> None:
         raise Refused(f"{side.node} does not become {args[2]}: {fault}") from fault
 
 
+def alter(replication: Replication, args: list[str]) -> None:
+    """`alter NODE RESOURCE KIB`: the disk below changes without DRBD, for a verify to find."""
+    side = _side(replication, args, "alter NODE RESOURCE KIB", 3)
+    replication.kernel.alter(side, int(number(args[2], "KIB")))
+
+
 def fail_disk(replication: Replication, args: list[str]) -> None:
     """`fail-disk NODE RESOURCE`: the disk below breaks, DRBD goes on without it."""
     side = _side(replication, args, "fail-disk NODE RESOURCE", 2)

@@ -24,6 +24,14 @@ def picture(lab: Lab) -> dict[str, object]:
         },
         "qdevice": _qdevice(lab),
         "links": world.links.as_list(),
+        "drbd": {
+            resource: {
+                node: lab.replication.truth(node, resource)
+                for node in lab.world.nodes
+                if lab.replication.side(node, resource) is not None
+            }
+            for resource in lab.replication.resources
+        },
         "guests": {str(vmid): _guest(guest) for vmid, guest in world.guests.items()},
         "ha": {
             "master": lab.ha.world.master,

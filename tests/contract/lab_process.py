@@ -56,9 +56,9 @@ def free_net() -> str:
 class LabProcess:
     """One running lab."""
 
-    def __init__(self, scenario: str = "clusterubd", speed: float = 20) -> None:
+    def __init__(self, scenario: str = "clusterubd", speed: float = 20, *more: str) -> None:
         command = [sys.executable, "-m", "hapanel.lab", "--scenario", scenario]
-        command += ["--speed", str(speed), "--net", free_net()]
+        command += ["--speed", str(speed), "--net", free_net(), *more]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self._process.stdout.readline())

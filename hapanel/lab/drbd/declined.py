@@ -4,7 +4,7 @@ NEEDS_DATA, HELD_OPEN, REFUSED_BY_PEER, ALREADY_ACTIVE = -2, -12, -10, -8
 NO_VERIFY_ALGORITHM, NEEDS_CONNECTION, TWO_PRIMARIES, NO_QUORUM = -14, -15, -1, -25
 ADDRESS_IN_USE, NO_DISCARD_AS_PRIMARY, HAS_NET_CONFIG, NO_MINOR = 102, 123, 125, 127
 PAUSE_SET, PAUSE_CLEARED, UNKNOWN_RESOURCE, UNKNOWN_CONNECTION = 134, 135, 158, 162
-HAS_DISK, MINOR_EXISTS, SILENTLY = 124, 161, -6
+HAS_DISK, MINOR_EXISTS, SILENTLY, READ_ONLY = 124, 161, -6, -30
 
 WORDS = {
     NEEDS_DATA: "Need access to UpToDate data",
@@ -15,6 +15,7 @@ WORDS = {
     NEEDS_CONNECTION: "Need a connection to start verify or resync",
     TWO_PRIMARIES: "Multiple primaries not allowed by config",
     NO_QUORUM: "No quorum",
+    READ_ONLY: "Read-only file system",
     ADDRESS_IN_USE: "Local address(port) already in use.",
     NO_DISCARD_AS_PRIMARY: "--discard-my-data not allowed when primary.",
     HAS_NET_CONFIG: "Device has a net-config (use disconnect first)",

@@ -278,10 +278,6 @@ def _primary(kernel: Kernel, side: Side, _peer: str, _number: int, options: list
     kernel.primary(side, force="--force" in options)
 
 
-def _adjust(_kernel: Kernel, _side: Side, _peer: str, _number: int, _options: list[str]) -> None:
-    """The kernel has the configuration already: files of the lab do not change."""
-
-
 PER_CONNECTION = ("connect", "disconnect")
 OPTIONS = {"connect": ("--discard-my-data",), "primary": ("--force",)}
 LOOKING: dict[str, Callable[[Drbdadm, Target], Answer]] = {
@@ -300,7 +296,7 @@ WITHOUT_NAME: dict[str, Callable[[Drbdadm], Answer]] = {
     "dump": Drbdadm.dump_all,
 }
 CHANGING = {
-    "adjust": Verb(_adjust),
+    "adjust": Verb(lambda kernel, side, _p, _n, _o: kernel.adjust(side)),
     "primary": Verb(_primary),
     "secondary": Verb(lambda kernel, side, _p, _n, _o: kernel.secondary(side)),
     "connect": Verb(_connect, per_peer=True),

@@ -343,7 +343,7 @@ class Kernel:
         passing = f"write at {self.now}"
         if not side.is_primary:
             if self.version is Version.V84:
-                raise Declined(declined.HELD_OPEN)
+                raise Declined(declined.READ_ONLY)
             self.open(side, passing)
         if not side.has_quorum:
             self.close(side, passing)
@@ -373,6 +373,22 @@ class Kernel:
                 if self.version is Version.V9:
                     self.links.begin_generation(side, volume, device)
                 device.out_of_sync = min(volume.size, device.out_of_sync + kib)
+
+    def adjust(self, side: Side) -> None:
+        """Brings the resource to what its configuration says: up, attached and connecting."""
+        if not side.is_up:
+            self.up(side)
+        if any(v.disk is Disk.DISKLESS and not v.has_failed for v in side.volumes):
+            self.attach(side)
+        for connection in side.connections.values():
+            if connection.state is Conn.STANDALONE:
+                self.connect(side, connection.peer)
+
+    def alter(self, side: Side, kib: int) -> None:
+        """Blocks of the disk below change behind DRBD's back; only a verify finds them."""
+        side.volumes[0].hidden += kib
+        for peer in self.peers_of(side):
+            peer.volumes[0].hidden += kib
 
     # Up and down
 

@@ -34,8 +34,8 @@ class Replication:
         self.kernel = Kernel(spec or NOTHING, addresses, self._rate, world.random)
         self.kernel.writes = self._writes
         self._temporary = Path(tempfile.mkdtemp(prefix="hapanel-lab-"))
-        self.keys = folder or self._temporary / "keys"
-        self.client_key = key_in(self.keys, CLIENT_KEY)
+        self._keys = folder or self._temporary / "keys"
+        self._client_key = key_in(self._keys, CLIENT_KEY)
         self._was_on = dict.fromkeys(world.nodes, True)
         self.groups: dict[str, NodeGroups] = {}
         self._tools: dict[str, NodeTools] = {}
@@ -49,8 +49,8 @@ class Replication:
         groups = self.groups[name] = NodeGroups(self.kernel, name, self._disks_in)
         tools = NodeTools(self.kernel, name, addresses, self._world.now, groups.tools)
         self._tools[name] = tools
-        host_key = key_in(self.keys, f"{name}_host_key")
-        self._ssh[name] = NodeSsh(host_key, self.client_key, self._temporary / name)
+        host_key = key_in(self._keys, f"{name}_host_key")
+        self._ssh[name] = NodeSsh(host_key, self._client_key, self._temporary / name)
 
     def run(self) -> None:
         """Starts the tools' servers and time; Primary from the start is whoever should be."""
@@ -82,11 +82,34 @@ class Replication:
     @property
     def client_key_text(self) -> str:
         """The private key that every node lets in."""
-        return self.client_key.export_private_key().decode()
+        return (self._keys / CLIENT_KEY).read_text()
 
     def side(self, node: str, resource: str) -> Side | None:
         """A resource on a node."""
         return self.kernel.sides.get((resource, node))
+
+    @property
+    def resources(self) -> list[str]:
+        """Their names."""
+        return [resource.name for resource in self.kernel.spec.resources]
+
+    def truth(self, node: str, resource: str) -> dict[str, object]:
+        """One node's side of a resource, for `ctl status`; KiB."""
+        side = self.kernel.sides[resource, node]
+        return {
+            "up": side.is_up,
+            "role": side.role.value,
+            "disks": [volume.disk.value for volume in side.volumes],
+            "open_by": sorted(side.openers),
+            "peers": {
+                peer: {
+                    "connection": connection.state.value,
+                    "replication": [device.repl.value for device in connection.devices],
+                    "out_of_sync": [device.out_of_sync for device in connection.devices],
+                }
+                for peer, connection in side.connections.items()
+            },
+        }
 
     # What moves it
 
