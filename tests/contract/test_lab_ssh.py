@@ -26,7 +26,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(keys: Path) -> Iterator[LabProcess]:
-    lab = LabProcess("clusterubd", SPEED, "--folder", str(keys))
+    lab = LabProcess("clusterubd-qdevice", SPEED, "--folder", str(keys))
     yield lab
     lab.close()
 
