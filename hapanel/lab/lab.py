@@ -16,6 +16,7 @@ from hapanel.lab.drbd.ssh import SSH_PORT
 from hapanel.lab.faults import HOLDING, ApiFault, Misbehaviour
 from hapanel.lab.guests_http import GuestService
 from hapanel.lab.ha.stack import HaManager
+from hapanel.lab.ha_tool import ha_manager
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership, QDevice
 from hapanel.lab.net.listener import Door, Listener
@@ -63,7 +64,12 @@ class Lab:
         self.cluster = Cluster(self.world, self.membership, self.ha, self.hardware)
         self.faults = {name: ApiFault() for name in self.world.nodes}
         self.disguise = Disguise()
-        self.replication = Replication(self.world, scenario.drbd, folder)
+        self.replication = Replication(
+            self.world,
+            scenario.drbd,
+            folder,
+            lambda node: {"ha-manager": ha_manager(self.ha, self.membership, node)},
+        )
         self.authority = Authority(scenario.cluster)
         self.ca_file = ""
         self._listeners: dict[str, Listener] = {}

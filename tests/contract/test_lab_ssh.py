@@ -158,6 +158,18 @@ def test_a_dead_node_is_a_black_hole_and_comes_back_with_its_replication(lab: La
     on_both(lab, story)
 
 
+def test_maintenance_is_asked_for_on_the_node(lab: LabProcess) -> None:
+    async def story(master: Node, _slave: Node) -> None:
+        line = "ha-manager crm-command node-maintenance {} slave"
+        assert await master.ask(line.format("enable")) == (0, "", "")
+        async with asyncio.timeout(20):
+            while not lab.ctl("status")["nodes"]["slave"]["maintenance"]:
+                await asyncio.sleep(0.05)
+        assert await master.ask(line.format("disable")) == (0, "", "")
+
+    on_both(lab, story)
+
+
 def test_the_folder_keeps_the_keys_that_the_ready_line_tells(lab: LabProcess, keys: Path) -> None:
     assert (keys / "panel_key").read_text() == lab.ready["ssh_key"]
     for node in lab.ready["nodes"]:

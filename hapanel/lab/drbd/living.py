@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hapanel.lab.drbd.kernel import Kernel
@@ -11,7 +12,7 @@ from hapanel.lab.drbd.side import Side
 from hapanel.lab.drbd.spec import DrbdSpec, Version
 from hapanel.lab.drbd.ssh import USER, NodeSsh, key_in, public_line
 from hapanel.lab.drbd.tool_server import ToolServer
-from hapanel.lab.drbd.tools import NodeTools
+from hapanel.lab.drbd.tools import NodeTools, Run
 from hapanel.lab.guests.volumes import volumes_on
 from hapanel.lab.links import Network
 from hapanel.lab.net.listener import Serve
@@ -25,10 +26,16 @@ CLIENT_KEY = "panel_key"
 
 class Replication:
     """DRBD and ssh of every node. `folder` keeps keys from one start to the next; without one
-    they are new each time.
+    they are new each time. `more_tools` are a node's tools beside those of replication.
     """
 
-    def __init__(self, world: World, spec: DrbdSpec | None, folder: Path | None) -> None:
+    def __init__(
+        self,
+        world: World,
+        spec: DrbdSpec | None,
+        folder: Path | None,
+        more_tools: Callable[[str], dict[str, Run]],
+    ) -> None:
         self._world = world
         addresses = {name: node.ip for name, node in world.nodes.items()}
         self.kernel = Kernel(spec or NOTHING, addresses, self._rate, world.random)
@@ -43,12 +50,12 @@ class Replication:
         self._ssh: dict[str, NodeSsh] = {}
         self._ticking: asyncio.Task[None] | None = None
         for name in world.nodes:
-            self._equip(name, addresses)
+            self._equip(name, addresses, more_tools(name))
 
-    def _equip(self, name: str, addresses: dict[str, str]) -> None:
+    def _equip(self, name: str, addresses: dict[str, str], more: dict[str, Run]) -> None:
         groups = self.groups[name] = NodeGroups(self.kernel, name, self._disks_in)
-        tools = NodeTools(self.kernel, name, addresses, self._world.now, groups.tools)
-        self._tools[name] = tools
+        others = {**groups.tools, **more}
+        self._tools[name] = NodeTools(self.kernel, name, addresses, self._world.now, others)
         host_key = key_in(self._keys, f"{name}_host_key")
         self._ssh[name] = NodeSsh(host_key, self._client_key, self._temporary / name)
 
