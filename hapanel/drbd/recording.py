@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec.structs import replace
 
+from hapanel.drbd.circumstances import Circumstances
+from hapanel.drbd.configured import Meant, meant
 from hapanel.drbd.decode.combine import with_generations, with_proc_drbd
 from hapanel.drbd.decode.events import events_text
 from hapanel.drbd.decode.generations import generations
@@ -21,6 +23,7 @@ from hapanel.drbd.decode.status_json import status_json
 from hapanel.drbd.decode.status_text import status_text
 from hapanel.drbd.decode.tool_answers import resource_of_words
 from hapanel.drbd.join import Replication, join, resources_of
+from hapanel.drbd.judge import Judgement, judge
 from hapanel.drbd.tool_errors import said
 from hapanel.ports.replication import NodeReplication, NodeStatus, ResourceState
 
@@ -78,11 +81,11 @@ class Recording(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RecordedNode:
-    """What one node told: its status, and the resources that its configuration names."""
+    """What one node told: its status, and the resources that its configuration means."""
 
     node: str
     status: NodeStatus
-    configured: tuple[str, ...]
+    configured: tuple[Meant, ...]
 
 
 def read_recording(content: bytes) -> Recording:
@@ -103,17 +106,22 @@ def nodes_of(recording: Recording) -> Iterator[RecordedNode]:
         status = _status(told)
         if status is not None:
             status = replace(status, error=errors.get(node))
-            names = told["drbdadm_sh_resources"].output() if "drbdadm_sh_resources" in told else ""
-            yield RecordedNode(node, status, tuple(names.split()))
+            dump = told["drbdadm_dump"].output() if "drbdadm_dump" in told else ""
+            yield RecordedNode(node, status, meant(dump))
 
 
-def joined_of(nodes: Sequence[RecordedNode]) -> Iterator[Replication]:
-    """Every resource of the recorded nodes with its sides put together; a recording has no age."""
+def judged_of(nodes: Sequence[RecordedNode]) -> Iterator[tuple[Replication, Judgement]]:
+    """Every resource of the recorded nodes, joined and judged; a recording has no age.
+
+    A node that the configuration names and that nothing is recorded from is not seen.
+    """
     seen = [NodeReplication(node=one.node, status=one.status) for one in nodes]
-    configured = {name for one in nodes for name in one.configured}
+    configured = {found.name: found for one in nodes for found in one.configured}
     for resource in sorted({*resources_of(seen), *configured}):
-        members = [one.node for one in nodes if resource in one.configured]
-        yield join(resource, seen, _NO_TIME, members)
+        means = configured.get(resource)
+        replication = join(resource, seen, _NO_TIME, means.members if means else ())
+        given = Circumstances(dual_primary_configured=means.dual_primary if means else None)
+        yield replication, judge(replication, given)
 
 
 def _status(told: Mapping[str, RecordedAnswer]) -> NodeStatus | None:

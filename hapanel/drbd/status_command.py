@@ -14,8 +14,8 @@ import msgspec
 from hapanel.drbd.decode.forms import Form, decode, form_of
 from hapanel.drbd.decode.generations import generations
 from hapanel.drbd.join import Replication
-from hapanel.drbd.judge import judge
-from hapanel.drbd.recording import joined_of, nodes_of, read_recording
+from hapanel.drbd.judge import Judgement
+from hapanel.drbd.recording import judged_of, nodes_of, read_recording
 
 USAGE = "usage: python -m hapanel.drbd status FILE\n"
 
@@ -70,12 +70,11 @@ def _recording(content: bytes) -> dict[str, Any]:
         "form": "recording",
         "state": recording.state,
         "nodes": {one.node: _plain(one.status) for one in told},
-        "resources": {one.resource: _judged(one) for one in joined_of(told)},
+        "resources": {one.resource: _judged(one, judgement) for one, judgement in judged_of(told)},
     }
 
 
-def _judged(replication: Replication) -> dict[str, Any]:
-    judgement = judge(replication)
+def _judged(replication: Replication, judgement: Judgement) -> dict[str, Any]:
     return {
         "health": judgement.health.value,
         "severity": judgement.severity.value,

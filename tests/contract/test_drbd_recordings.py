@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from hapanel.drbd.decode.forms import Form, decode, form_of
+from hapanel.drbd.findings import Code
 from hapanel.drbd.join import join, resources_of
 from hapanel.drbd.judge import judge
 from hapanel.drbd.recording import (
     RecordedAnswer,
     RecordedNode,
     Recording,
-    joined_of,
+    judged_of,
     nodes_of,
     read_recording,
 )
@@ -70,7 +71,7 @@ def judged(recording: Recording) -> dict[str, tuple[str, ...]]:
     """The codes of each resource in a recording."""
     nodes = list(nodes_of(recording))
     seen = told(nodes)
-    names = resources_of(seen) or {name for one in nodes for name in one.configured}
+    names = resources_of(seen) or {meant.name for one in nodes for meant in one.configured}
     members = [one.node for one in seen] if not resources_of(seen) else ()
     return {
         name: tuple(one.code.value for one in judge(join(name, seen, LONG_AGO, members)).findings)
@@ -254,5 +255,16 @@ def run(file: Path) -> dict[str, Any]:
 
 def test_a_recording_is_joined_with_the_nodes_that_it_has(recorded: dict[str, Recording]) -> None:
     for name, recording in recorded.items():
-        for replication in joined_of(list(nodes_of(recording))):
-            assert judge(replication).findings, name
+        nodes = list(nodes_of(recording))
+        meant = {found.name: found.members for one in nodes for found in one.configured}
+        for replication, judgement in judged_of(nodes):
+            assert judgement.findings, name
+            sides = {one.node for one in replication.sides}
+            assert sides >= set(meant.get(replication.resource, ())), name
+
+
+def test_two_primaries_are_judged_by_the_recorded_configuration(
+    recorded: dict[str, Recording],
+) -> None:
+    ((_, old),) = judged_of(list(nodes_of(recorded["drbd84/12-primary-primary"])))
+    assert old.health is Code.DUAL_PRIMARY_CONFIGURED
