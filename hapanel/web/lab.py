@@ -97,7 +97,7 @@ def lab(request: HttpRequest) -> HttpResponse:
                 return redirect("lab")
     context = {**_context(), "refusals": refusals}
     status = 422 if refusals else 200
-    return fragment(request, "web/lab.html", context, "lab", status=status)
+    return fragment(request, "web/lab.html", context, "lab", "lab-faults", status=status)
 
 
 @requires(Permission.SWITCH_LAB)

@@ -64,6 +64,11 @@ def test_it_is_read_by_a_worker_because_somebody_looks(as_ada: Client, sent: lis
     assert "The lab is being read" in text
     assert sent == ["read_lab"]
     assert is_watched(Watched.LAB)
+    assert '<div id="lab-faults"' in text, "the form waits for the nodes' names"
+    remember(PICTURE)
+    form = text_of(as_ada, **{**HTMX, "HX-Target": "lab-faults"})
+    assert '<option value="slave">' in form
+    assert "data-live" not in form
 
 
 def test_it_shows_power_cables_guests_and_the_qdevice(
