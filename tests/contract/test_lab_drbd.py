@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,15 @@ import pytest
 
 from hapanel.lab.drbd.spec import Version
 from tests.contract.drbd.answers import COMPARED, alike, is_moving
-from tests.contract.drbd.states import STORIES_9, STORIES_84, Stage, stage_for
+from tests.contract.drbd.states import (
+    DECLINED,
+    STORIES_9,
+    STORIES_84,
+    Stage,
+    pair_9,
+    pair_84,
+    stage_for,
+)
 
 FACTS = Path("/work/shared/facts/drbd")
 FOLDERS = {Version.V84: "drbd84", Version.V9: "drbd9"}
@@ -57,3 +66,24 @@ def test_the_lab_answers_like_real_drbd(version: Version) -> None:
     print(f"DRBD {version}: {share} answers in {len(stories)} states agree")
     print(*differing, sep="\n")
     assert counted["agree"] >= counted["compared"] * 0.97
+
+
+def test_what_real_kernels_declined_is_declined_in_the_same_words() -> None:
+    if not FACTS.is_dir():
+        pytest.skip("0 refusals compared: no recordings here")
+    differing = []
+    for version, state, name, story in DECLINED:
+        recordings = json.loads((FACTS / FOLDERS[version] / f"{state}.json").read_text())
+        real = next(r for r in recordings["recordings"] if r["name"] == name)
+        stage = Stage(version, [pair_84() if version is Version.V84 else pair_9()])
+        story(stage)
+        status, output, errors = stage.run(real["node"], real["command"])
+        told = [(status, output, _timeless(errors))]
+        if told != [(real["exit"], real["stdout"], _timeless(real["stderr"]))]:
+            differing.append(f"{state} {name}: {real['stderr']!r} is here {errors!r} ({status})")
+    print(f"DRBD declines alike: {len(DECLINED) - len(differing)} of {len(DECLINED)}")
+    assert differing == []
+
+
+def _timeless(text: str) -> str:
+    return re.sub(r" \(pid .*", "", text)

@@ -1,7 +1,9 @@
 """DRBD's kernel on all nodes of the lab: what may be asked of it, and how time passes in it."""
 
 import random
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from hapanel.lab.drbd import declined
 from hapanel.lab.drbd.declined import Declined
@@ -39,6 +41,7 @@ class Kernel:
         self.version = spec.version
         self.sides: dict[tuple[str, str], Side] = {}
         self.on_change: list[Callable[[], None]] = []
+        self.wall: Callable[[], float] = time.time
         self.writes: Callable[[Side], float] = lambda _side: 0.0
         self.links = LinkRules(chance, rate, self._changed)
         self._fractions: dict[tuple[str, str], float] = {}
@@ -177,7 +180,13 @@ class Kernel:
                 volume.current &= ~1
 
     def _opened_by(self, side: Side) -> str:
-        return f"drbd{side.volumes[0].spec.minor} opened by" if self.version is Version.V9 else ""
+        if self.version is Version.V84:
+            return ""
+        opener, at = next(iter(side.openers.items()))
+        moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        program = opener.split()[0].replace("lv", "lvm")
+        minor = side.volumes[0].spec.minor
+        return f"drbd{minor} opened by {program} (pid {1000 + minor}) at {moment}"
 
     def open(self, side: Side, opener: str) -> None:
         """Somebody opens the device for writing: DRBD 9 promotes by itself, 8.4 must be Primary
@@ -188,7 +197,7 @@ class Kernel:
             return
         if not side.is_primary:
             self._promote(side, force=False)
-        side.openers.add(opener)
+        side.openers[opener] = self.wall()
         self.seen()
 
     def close(self, side: Side, opener: str) -> None:
@@ -196,7 +205,7 @@ class Kernel:
         if opener not in side.openers:
             return
         held = side.is_held
-        side.openers.discard(opener)
+        del side.openers[opener]
         if not side.openers and not held:
             self._demote(side)
             side.last_primary = self.now
@@ -206,6 +215,8 @@ class Kernel:
 
     def connect(self, side: Side, peer: str, *, discard: bool = False) -> None:
         """StandAlone no longer. Raises Declined."""
+        if not side.is_up:
+            raise Declined(declined.UNKNOWN_RESOURCE)
         connection = self._connection(side, peer)
         if discard and side.is_primary:
             raise Declined(declined.NO_DISCARD_AS_PRIMARY)
@@ -296,7 +307,8 @@ class Kernel:
 
     def detach(self, side: Side) -> None:
         """Takes the disk away; what is written meanwhile goes to the peer. Raises Declined."""
-        self._need_up(side)
+        if not side.is_up:
+            raise Declined(declined.NO_MINOR)
         for number, volume in enumerate(side.volumes):
             copies = [c.devices[number].peer_disk for c in side.connections.values() if c.is_up]
             if side.is_primary and Disk.UP_TO_DATE not in copies:

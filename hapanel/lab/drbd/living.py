@@ -39,7 +39,7 @@ class Replication:
         self._world = world
         addresses = {name: node.ip for name, node in world.nodes.items()}
         self.kernel = Kernel(spec or NOTHING, addresses, self._rate, world.random)
-        self.kernel.writes = self._writes
+        self.kernel.writes, self.kernel.wall = self._writes, world.now
         self._temporary = Path(tempfile.mkdtemp(prefix="hapanel-lab-"))
         self._keys = folder or self._temporary / "keys"
         self._client_key = key_in(self._keys, CLIENT_KEY)

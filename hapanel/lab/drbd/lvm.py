@@ -67,12 +67,12 @@ class NodeGroups:
             self.active.pop(group, None)
             return
         wanted = {f"lv {name}" for name in self.active.get(group, ())}
-        for opener in sorted(wanted - side.openers):
+        for opener in sorted(wanted - side.openers.keys()):
             try:
                 self._kernel.open(side, opener)
             except Declined:
                 continue  # the guest runs all the same: docs/lab.md
-        for opener in sorted(side.openers - wanted):
+        for opener in sorted(side.openers.keys() - wanted):
             if opener.startswith("lv "):
                 self._kernel.close(side, opener)
 

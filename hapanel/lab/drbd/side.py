@@ -160,7 +160,8 @@ class Volume:
 
 @dataclass(eq=False)
 class Side:
-    """One node's part of a resource. Held Primary by somebody's command or by its openers.
+    """One node's part of a resource. Held Primary by somebody's command or by its
+    openers, whose values are when they opened it, in epoch seconds.
     `addresses` (`IP:PORT`) are those of all its nodes, in their order.
     """
 
@@ -172,7 +173,7 @@ class Side:
     connections: dict[str, Connection]
     is_up: bool = True
     is_held: bool = False
-    openers: set[str] = field(default_factory=set)
+    openers: dict[str, float] = field(default_factory=dict)
     last_primary: float | None = None
     was_crashed_primary: bool = False
     wants_primary: bool = False

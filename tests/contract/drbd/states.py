@@ -459,3 +459,68 @@ def stage_for(version: Version, state: str) -> Stage:
     stories = STORIES_84 if version is Version.V84 else STORIES_9
     stories[state](stage)
     return stage
+
+
+def joined_sync(stage: Stage) -> None:
+    """13c to 13g: the Primary is the target, the Secondary its source."""
+    lvm_in_use_secondary(stage)
+
+
+def group_active(stage: Stage) -> None:
+    stage.both_primary()
+    stage.kernel.open(stage.master, "lv vm-100-disk-0")
+
+
+def stands_alone(stage: Stage) -> None:
+    primary_secondary(stage)
+    stage.kernel.disconnect(stage.slave, "master")
+
+
+def paused_already(stage: Stage) -> None:
+    syncing(stage)
+    stage.kernel.pause(stage.slave, 0, "master")
+
+
+# Commands that real kernels declined: version, recorded state, recording, and how it comes there.
+DECLINED: list[tuple[Version, str, str, Story]] = [
+    *(
+        (Version.V84, "03-metadata-created-down", name, down)
+        for name in (
+            "act-06-primary", "act-07-secondary", "act-08-connect", "act-09-disconnect",
+            "act-10-detach", "act-12-role", "act-13-cstate", "act-15-verify", "act-16-invalidate",
+            "act-17-pause-sync", "act-18-resume-sync", "act-19-connect-discard-my-data",
+        )
+    ),
+    (Version.V84, "05-up-one-side-wfconnection", "act-03-primary-refused", one_side_up),
+    (Version.V84, "06-connected-inconsistent-both", "act-05-connect-when-connected",
+     both_inconsistent),
+    (Version.V84, "13-secondary-while-open", "act-01-secondary-open", held_open),
+    (Version.V84, "13-secondary-while-open", "act-02-down-open", held_open),
+    (Version.V84, "13b-lvm-on-drbd", "act-06-secondary-vg-active", group_active),
+    (Version.V84, "13h-disconnect-connect-midsync", "act-02-disconnect", joined_sync),
+    (Version.V84, "13h-disconnect-connect-midsync", "act-05-verify-standalone", joined_sync),
+    (Version.V84, "13h-disconnect-connect-midsync", "act-08-connect", joined_sync),
+    (Version.V84, "13h-disconnect-connect-midsync", "act-09-disconnect-on-primary", joined_sync),
+    (Version.V84, "14-disconnect-connect", "act-02-disconnect-again", stands_alone),
+    (Version.V84, "14-disconnect-connect", "act-03-verify-standalone", stands_alone),
+    (Version.V84, "22-outdate-invalidate", "act-05-primary-outdated", outdated),
+    *(
+        (Version.V9, "03-metadata-created-down", name, down)
+        for name in (
+            "act-03-primary", "act-04-secondary", "act-05-connect", "act-06-disconnect",
+            "act-07-detach", "act-08-role", "act-09-cstate", "act-11-verify", "act-12-invalidate",
+            "act-13-pause-sync",
+        )
+    ),
+    (Version.V9, "04-unknown-resource", "act-05-primary", quiet),
+    (Version.V9, "05-up-one-side-connecting", "act-03-primary-refused", one_side_up),
+    (Version.V9, "07-initial-sync", "act-03-pause-again", paused_already),
+    (Version.V9, "13-secondary-while-open", "act-01-secondary-open", held_open),
+    (Version.V9, "13-secondary-while-open", "act-03-down-open", held_open),
+    (Version.V9, "14-disconnect-connect", "act-02-disconnect-again", stands_alone),
+    (Version.V9, "14-disconnect-connect", "act-03-verify-standalone", stands_alone),
+    (Version.V9, "14-disconnect-connect", "act-04-primary-standalone-outdated", stands_alone),
+    (Version.V9, "14-disconnect-connect", "act-07-connect-when-connected", quiet),
+    (Version.V9, "16c-split-brain-recovery", "act-01-discard-while-primary", split_brain),
+    (Version.V9, "21-detach", "act-04-disconnect-last", master_diskless),
+]  # fmt: skip
