@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
@@ -24,6 +25,7 @@ from hapanel.rest.freshness import UNKNOWN, has_status
 from hapanel.rest.rows import ListRows, ReadRows, RowContext
 from nodes.metrics import ClusterMetrics, NodeMetrics
 from nodes.models import Cluster, Mode, Node, NodeStatus, Reach, Sight, Storage
+from nodes.replication import known_of, resources_under_groups
 from nodes.selectors import measured, verdict_of
 from vms.models import Guest
 
@@ -281,6 +283,19 @@ class NodeViewSet(ReadRows, GenericViewSet[Node]):
     keys = {"cluster": "cluster__name", "node": "name"}
 
 
+class StorageRows(RowContext[Storage]):
+    """The DRBD resources that volume groups lie on, as far as nodes are seen over ssh."""
+
+    def __init__(self, rows: Sequence[Storage]) -> None:
+        now = timezone.now()
+        clusters = {row.cluster_id: row.cluster for row in rows}
+        self.under = {
+            (pk, node, group): resource
+            for pk, cluster in clusters.items()
+            for (node, group), resource in resources_under_groups(known_of(cluster, now)).items()
+        }
+
+
 class StorageSerializer(serializers.ModelSerializer[Storage]):
     """A storage on a node; sizes in bytes, null while they are not known."""
 
@@ -288,6 +303,9 @@ class StorageSerializer(serializers.ModelSerializer[Storage]):
     content = serializers.SerializerMethodField()
     status = serializers.SerializerMethodField(help_text="available or unknown")
     used = serializers.SerializerMethodField()
+    drbd_resource = serializers.SerializerMethodField(
+        help_text="the DRBD resource that its volume group lies on; null: none, or not seen"
+    )
     observed_at = serializers.DateTimeField(source="cluster.observed_at", read_only=True)
     seen_at = serializers.DateTimeField(read_only=True, allow_null=True)
     seen_by = serializers.CharField(read_only=True, help_text="the node that told of it")
@@ -306,12 +324,17 @@ class StorageSerializer(serializers.ModelSerializer[Storage]):
             "used",
             "total",
             "vg",
+            "drbd_resource",
             "observed_at",
             "seen_at",
             "seen_by",
             "sight",
         )
         read_only_fields = fields
+
+    def get_drbd_resource(self, storage: Storage) -> str | None:
+        under: dict[tuple[int, str, str], str] = self.context["rows"].under
+        return under.get((storage.cluster_id, storage.node, storage.vg))
 
     def get_content(self, storage: Storage) -> list[str]:
         return [word for word in storage.content.split(",") if word]
@@ -343,3 +366,4 @@ class StorageViewSet(ListRows, GenericViewSet[Storage]):
     queryset = Storage.objects.select_related("cluster").defer(*(f"cluster__{s}" for s in SECRETS))
     serializer_class = StorageSerializer
     filterset_class = StorageFilter
+    row_context = StorageRows

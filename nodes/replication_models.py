@@ -58,6 +58,7 @@ class DrbdResource(models.Model):
     # The judgement's code when it was last recorded, and since when it is that.
     health = models.CharField(max_length=40, blank=True, default="")
     since = models.DateTimeField(default=timezone.now)
+    apart_since = models.DateTimeField(null=True)  # since when a link of it does not stand
 
     class Meta:
         ordering = ["cluster", "name"]
@@ -75,6 +76,7 @@ class DrbdSide(models.Model):
     resource = models.ForeignKey(DrbdResource, models.CASCADE, related_name="sides")
     node = models.CharField(max_length=63)
     state = models.JSONField(default=dict)
+    role_since = models.DateTimeField(null=True)
     last_primary_at = models.DateTimeField(null=True)  # when it was last seen to be Primary
     changed_at = models.DateTimeField(default=timezone.now)
 

@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from vms import migration_views, views
+from vms import migration_views, replication_views, views
 
 GUEST = "clusters/<str:cluster>/guests/<int:vmid>/"
 
 urlpatterns = [
+    path(
+        "clusters/<str:cluster>/replication/",
+        replication_views.replication_page,
+        name="replication",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/",
+        replication_views.replication_page,
+        name="replication-resource",
+    ),
     path("clusters/<str:cluster>/guests/", views.guest_list, name="guests"),
     path(GUEST, views.guest_summary, name="guest"),
     path(f"{GUEST}ha/", views.guest_ha, name="guest-ha"),

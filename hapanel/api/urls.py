@@ -18,6 +18,7 @@ from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
 from vms.api import GuestViewSet
 from vms.ha_api import HaResourceViewSet
+from vms.replication_api import DrbdResourceViewSet
 
 paths.register()
 
@@ -41,6 +42,12 @@ urlpatterns = [
         "ha-resources/<name:cluster>/<sid:sid>/",
         HaResourceViewSet.as_view(ONE),
         name="api-ha-resource",
+    ),
+    path("drbd-resources/", DrbdResourceViewSet.as_view(LIST), name="api-drbd-resources"),
+    path(
+        "drbd-resources/<name:cluster>/<resource:name>/",
+        DrbdResourceViewSet.as_view(ONE),
+        name="api-drbd-resource",
     ),
     path(
         "migrations/",

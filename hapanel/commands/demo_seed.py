@@ -21,7 +21,7 @@ from hapanel.accounts.roles import give_role, make_groups
 from hapanel.accounts.vault import seal
 from hapanel.helpdesk.models import Service
 from hapanel.kernel.refusal import Refused, gettext_noop, refusal_kind
-from nodes.models import Cluster, Mode, Reach
+from nodes.models import Cluster, Mode, Reach, SshAccess
 
 PASSWORD = "demo"
 PEOPLE = {"ada": Role.ADMINISTRATOR, "oda": Role.OPERATOR, "hal": Role.HELP_DESK}
@@ -58,11 +58,21 @@ READY_LINE = refusal_kind(
 )
 
 
+class LabSsh(msgspec.Struct):
+    """Where a node of the lab answers over ssh, and what it proves itself with."""
+
+    port: int
+    user: str
+    host_key: str
+    fingerprint: str
+
+
 class LabNode(msgspec.Struct):
-    """A node of the lab and where its API answers."""
+    """A node of the lab, where its API answers and, when it has DRBD, its ssh."""
 
     name: str
     url: str
+    ssh: LabSsh | None = None
 
 
 class LabService(msgspec.Struct):
@@ -81,6 +91,7 @@ class LabReady(msgspec.Struct):
     ca: str
     token_id: str
     token_secret: str
+    ssh_key: str = ""
     services: list[LabService] = []
     time_scale: float = 1.0
     cluster: str = "clusterubd"
@@ -178,6 +189,26 @@ def seed_cluster(ready: LabReady, marker: Path) -> Cluster:
         "observed_at": None,
     }
     return Cluster.objects.update_or_create(name=ready.cluster, defaults=access)[0]
+
+
+def seed_ssh(cluster: Cluster, ready: LabReady) -> None:
+    """The way to the lab's nodes over ssh; their keys come from the lab itself, so that nobody has
+    to confirm them. A demo in which somebody switched ssh off keeps it off."""
+    doors = {node.name: node.ssh for node in ready.nodes if node.ssh is not None}
+    if not doors or not ready.ssh_key:
+        SshAccess.objects.filter(cluster=cluster).delete()
+        return
+    one = next(iter(doors.values()))
+    access = {
+        "user": one.user,
+        "port": one.port,
+        "encrypted_key": seal(ready.ssh_key),
+        "host_keys": {
+            name: {"key": " ".join(ssh.host_key.split()[:2]), "fingerprint": ssh.fingerprint}
+            for name, ssh in doors.items()
+        },
+    }
+    SshAccess.objects.update_or_create(cluster=cluster, defaults=access)
 
 
 def seed_services(cluster: Cluster, services: Iterable[LabService]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from hapanel.observe.events import Fact
+from hapanel.ui.replication_states import health_word
 from nodes.models import Event
 
 
 def sentence(event: Event) -> str:
     """The event in the reader's language; an unknown code is shown as it is."""
     names = {"subject": event.subject, **event.params}
+    if event.fact == Fact.REPLICATION_JUDGED:
+        names["health"] = health_word(names.get("health", ""))
     try:
         return _templates()[Fact(event.fact)] % names
     except (ValueError, KeyError):
@@ -41,5 +44,15 @@ def _templates() -> dict[Fact, str]:
         Fact.QUORUM_REGAINED: _("The cluster has its quorum again."),
         Fact.HA_MANAGER_MOVED: _("The HA manager moved from %(source)s to %(target)s."),
         Fact.API_UNREACHABLE: _("The panel cannot see the cluster: %(because)s"),
+        Fact.REPLICATION_JUDGED: _("Replication of %(subject)s: %(health)s."),
+        Fact.DRBD_ROLE_CHANGED: _("%(subject)s became %(now)s on %(node)s."),
+        Fact.DRBD_DISK_CHANGED: _(
+            "The copy of %(subject)s on %(node)s is %(now)s; it was %(before)s."
+        ),
+        Fact.DRBD_LINK_CHANGED: _(
+            "The link of %(subject)s, seen from %(node)s, is %(now)s; it was %(before)s."
+        ),
+        Fact.SSH_LOST: _("%(subject)s is not seen over ssh any more: %(because)s."),
+        Fact.SSH_REGAINED: _("%(subject)s is seen over ssh again."),
         Fact.API_REACHABLE: _("The panel sees the cluster again."),
     }

@@ -48,6 +48,14 @@ class Fact(StrEnum):
     SSH_REGAINED = "ssh_regained"
 
 
+# What the history of a resource lists.
+REPLICATION_FACTS = (
+    Fact.REPLICATION_JUDGED,
+    Fact.DRBD_ROLE_CHANGED,
+    Fact.DRBD_DISK_CHANGED,
+    Fact.DRBD_LINK_CHANGED,
+)
+
 SEVERITY: dict[Fact, str] = {
     Fact.NODE_LOST: "danger",
     Fact.NODE_FENCED: "danger",

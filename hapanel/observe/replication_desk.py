@@ -15,6 +15,7 @@ from hapanel.drbd.redact import redact
 from hapanel.live.stream import Kind
 from hapanel.observe.events import Fact, Happening
 from hapanel.observe.journal import Journal
+from hapanel.observe.replication_health import judge_anew
 from hapanel.observe.replication_sides import happenings, without_figures
 from hapanel.observe.replication_watch import Plan
 from hapanel.ports.errors import ClusterError
@@ -55,6 +56,7 @@ class RecordedReplication:
         with transaction.atomic():
             _write_node(cluster, node, status, journal)
             changed = _write_sides(cluster, node, status, at, journal)
+            judge_anew(cluster, at, journal)
             journal.hint(Kind.DRBD, changed or _moving(status))
             journal.write(cluster, at)
 
@@ -76,6 +78,7 @@ class RecordedReplication:
             )
             if row is not None and row.fault is None:
                 journal.tell([Happening(Fact.SSH_LOST, node, {"because": error.reason[:200]})])
+            judge_anew(cluster, at, journal)
             journal.hint(Kind.DRBD, [""])
             journal.write(cluster, at)
 
@@ -166,6 +169,8 @@ def _write_side(
         journal.tell(happenings(node, state_of(row), state))
         # Until now it was Primary, or is from now on.
     was_primary = row.state.get("role") == Role.PRIMARY.value
+    if row.state.get("role") != state.role.value:
+        row.role_since = at
     if was_primary or state.role is Role.PRIMARY:
         row.last_primary_at = at
     row.state, row.changed_at = said, at

@@ -25,6 +25,12 @@ class ServiceId(_Text):
     regex = "[a-z]{1,8}:[A-Za-z0-9-]{1,31}"
 
 
+class ResourceName(_Text):
+    """The name of a DRBD resource."""
+
+    regex = "[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
+
+
 class Number:
     """A record's number or a guest's id."""
 
@@ -41,4 +47,5 @@ def register() -> None:
     """Make `name`, `sid` and `number` known to Django's addresses."""
     register_converter(Name, "name")
     register_converter(ServiceId, "sid")
+    register_converter(ResourceName, "resource")
     register_converter(Number, "number")

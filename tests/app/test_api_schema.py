@@ -42,6 +42,8 @@ PATHS = {
     "vms/{cluster}/{vmid}/": {"get"},
     "ha-resources/": {"get"},
     "ha-resources/{cluster}/{sid}/": {"get"},
+    "drbd-resources/": {"get"},
+    "drbd-resources/{cluster}/{name}/": {"get"},
     "events/": {"get"},
     "forecasts/": {"post"},
     "migrations/": {"get", "post"},

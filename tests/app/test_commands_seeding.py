@@ -16,7 +16,7 @@ from hapanel.accounts.tokens import token_of
 from hapanel.accounts.vault import unseal
 from hapanel.helpdesk.models import Service
 from hapanel.lab.scenario import load
-from nodes.models import Cluster, Mode
+from nodes.models import Cluster, Mode, SshAccess
 
 LINE: dict[str, Any] = {
     "ready": True,
@@ -161,3 +161,20 @@ def test_services_of_the_campus_have_names_in_both_languages_and_all_their_guest
     services = Service.objects.all()
     assert len(services) == 12
     assert all(service.name_id and len(service.vmids) == 2 for service in services)
+
+
+def test_the_lab_is_reached_over_ssh_without_asking_anybody(demo: Path) -> None:
+    door = {"host": "127.0.107.20", "port": 2222, "user": "root", "fingerprint": "SHA256:x"}
+    nodes = [
+        {**node, "ssh": {**door, "host_key": "ssh-ed25519 AAAA lab"}} for node in LINE["nodes"]
+    ]
+    seed(demo, nodes=nodes, ssh_key="the private key")
+    access = SshAccess.objects.get(cluster__name="clusterubd")
+    assert (access.user, access.port, access.is_on) == ("root", 2222, True)
+    assert access.host_keys["slave"] == {"key": "ssh-ed25519 AAAA", "fingerprint": "SHA256:x"}
+    assert unseal(access.encrypted_key) == "the private key"
+    SshAccess.objects.update(is_on=False)
+    seed(demo, nodes=nodes, ssh_key="the private key")
+    assert not SshAccess.objects.get().is_on
+    seed(demo)
+    assert not SshAccess.objects.exists()

@@ -29,6 +29,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             people = demo_seed.seed_people()
             cluster = demo_seed.seed_cluster(ready, settings.VAR_DIR / "demo-cluster")
+            demo_seed.seed_ssh(cluster, ready)
             demo_seed.seed_services(cluster, ready.services)
             demo_seed.seed_tokens(people, settings.VAR_DIR / "demo-tokens.json")
         self.stdout.write(

@@ -1,0 +1,130 @@
+"""Replication with the guests on it: every resource of a cluster, joined and judged as of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from hapanel.drbd.circumstances import Circumstances, GuestOnResource
+from hapanel.drbd.findings import rank
+from hapanel.drbd.join import Replication, join, resources_of
+from hapanel.drbd.judge import Judgement, judge
+from hapanel.ports.replication import Role
+from nodes.models import Cluster, DrbdResource, Storage
+from nodes.replication import Known, known_of, node_replications, resources_under_groups
+from vms.models import Guest, GuestDisk
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource: its sides and links, what is to be said of it, and what lies on it.
+
+    `guests` is None while nobody knows which volume groups lie on it.
+    """
+
+    name: str
+    record: DrbdResource | None
+    replication: Replication
+    judgement: Judgement
+    groups: tuple[str, ...] = ()
+    guests: tuple[Guest, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ClusterReplication:
+    """All of a cluster's replication, the worst resource first."""
+
+    known: Known
+    resources: tuple[Resource, ...] = ()
+
+    def resource(self, name: str) -> Resource | None:
+        """The resource of this name."""
+        return next((one for one in self.resources if one.name == name), None)
+
+
+def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterReplication:
+    """Every resource of the cluster as of `now`, judged; one query when nobody set ssh up."""
+    now = now or timezone.now()
+    known = known_of(cluster, now)
+    if known.access is None:
+        return ClusterReplication(known)
+    nodes = node_replications(known)
+    names = list(dict.fromkeys([*resources_of(nodes), *known.resources]))
+    under = resources_under_groups(known)
+    guests = _guests_by_group(cluster, {group for _node, group in under}) if under else {}
+    shared = _shared_groups(cluster) if under else frozenset()
+    resources = []
+    for name in names:
+        groups = tuple(sorted({group for (_n, group), one in under.items() if one == name}))
+        on_it = _guests_on(groups, guests) if groups else None
+        replication = join(name, nodes, now)
+        around = _circumstances(known, name, replication, on_it, bool(shared & set(groups)), now)
+        judgement = judge(replication, around)
+        record = known.resources.get(name)
+        resources.append(Resource(name, record, replication, judgement, groups, on_it))
+    resources.sort(key=lambda one: (rank(one.judgement.findings[0]), one.name))
+    return ClusterReplication(known, tuple(resources))
+
+
+def _guests_by_group(cluster: Cluster, groups: set[str]) -> dict[str, list[Guest]]:
+    """The guests with a disk in each volume group, by the storages that are declared on it."""
+    storages = Storage.objects.filter(cluster=cluster, vg__in=groups)
+    groups_of = dict(storages.values_list("storage", "vg"))
+    disks = GuestDisk.objects.filter(
+        guest__cluster=cluster, guest__gone_at=None, storage__in=groups_of, is_cdrom=False
+    ).select_related("guest")
+    found: dict[str, dict[int, Guest]] = {}
+    for disk in disks:
+        found.setdefault(groups_of[disk.storage], {})[disk.guest.vmid] = disk.guest
+    return {group: [guests[vmid] for vmid in sorted(guests)] for group, guests in found.items()}
+
+
+def _shared_groups(cluster: Cluster) -> frozenset[str]:
+    """Groups that Proxmox activates on every node, so that both sides are Primary for good."""
+    shared = Storage.objects.filter(cluster=cluster, shared=True, type="lvm").exclude(vg="")
+    return frozenset(shared.values_list("vg", flat=True))
+
+
+def _guests_on(groups: tuple[str, ...], by_group: Mapping[str, list[Guest]]) -> tuple[Guest, ...]:
+    found = {guest.vmid: guest for group in groups for guest in by_group.get(group, ())}
+    return tuple(found[vmid] for vmid in sorted(found))
+
+
+def _circumstances(
+    known: Known,
+    name: str,
+    replication: Replication,
+    guests: tuple[Guest, ...] | None,
+    is_shared: bool,
+    now: datetime,
+) -> Circumstances:
+    record = known.resources.get(name)
+    sides = [row for (resource, _node), row in known.sides.items() if resource == name]
+    return Circumstances(
+        dual_primary_configured=True if is_shared else None,
+        guests=None if guests is None else tuple(_on_resource(guest) for guest in guests),
+        migrating=tuple(str(guest) for guest in guests or () if guest.lock == "migrate"),
+        dual_primary_seconds=_dual_seconds(replication, known, now),
+        last_primary={row.node: row.last_primary_at for row in sides if row.last_primary_at},
+        apart_since=record.apart_since if record else None,
+    )
+
+
+def _on_resource(guest: Guest) -> GuestOnResource:
+    return GuestOnResource(guest.vmid, guest.name, guest.node, guest.is_running)
+
+
+def _dual_seconds(replication: Replication, known: Known, now: datetime) -> float | None:
+    """How long two sides are Primary already: since the younger of them became so."""
+    since = sorted(
+        row.role_since
+        for side in replication.sides
+        if side.now is not None
+        and side.now.role is Role.PRIMARY
+        and (row := known.sides.get((replication.resource, side.node))) is not None
+        and row.role_since is not None
+    )
+    return (now - since[1]).total_seconds() if len(since) > 1 else None

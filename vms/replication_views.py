@@ -1,0 +1,120 @@
+"""Pages of a cluster's replication: the drawing, its judgement, history, and LVM side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+
+from hapanel.access import Permission, may
+from hapanel.drbd.findings import Evidence, Fact, Finding
+from hapanel.observe.event_words import sentence
+from hapanel.observe.events import REPLICATION_FACTS
+from hapanel.ui.fragment import fragment
+from hapanel.ui.guard import requires
+from hapanel.ui.replication_states import fact_word, finding_shown
+from hapanel.ui.states import Shown
+from nodes.models import Cluster, Event, Storage
+from nodes.replication import NodeWord
+from nodes.selectors import cluster_named
+from vms.replication import ClusterReplication, Resource, replication_of
+from vms.replication_drawing import Row, rows_of
+from vms.replication_lvm import group_rows
+
+PARTS = ("replication", "replication-history")
+EVENTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceShown:
+    """One fact that a finding rests on, with its label."""
+
+    label: str
+    evidence: Evidence
+
+    @property
+    def is_size(self) -> bool:
+        return self.evidence.fact is Fact.OUT_OF_SYNC
+
+    @property
+    def is_age(self) -> bool:
+        return self.evidence.fact is Fact.AGE
+
+
+@dataclass(frozen=True, slots=True)
+class FindingShown:
+    """A finding with its shape and what it rests on, by node."""
+
+    finding: Finding
+    shown: Shown
+    evidence: tuple[tuple[str, tuple[EvidenceShown, ...]], ...]
+
+
+@requires(Permission.SEE_CLUSTERS)
+def replication_page(request: HttpRequest, cluster: str, resource: str = "") -> HttpResponse:
+    """All resources of the cluster, and one of them in full: the named one, or the worst."""
+    found = cluster_named(cluster)
+    seen = replication_of(found)
+    chosen = seen.resource(resource) if resource else next(iter(seen.resources), None)
+    if resource and chosen is None:
+        raise Http404(resource)
+    nodes = list(found.nodes.order_by("name"))
+    ips = {node.name: node.ip for node in nodes}
+    context: dict[str, Any] = {
+        "cluster": found,
+        "seen": seen,
+        "resources": [(one, finding_shown(one.judgement.findings[0])) for one in seen.resources],
+        "chosen": chosen,
+        "faults": [word for word in seen.known.words if word.fault or _complains(word)],
+        "groups": group_rows(seen, [node.name for node in nodes]),
+        "shared": _shared_storages(found) if not seen.resources else [],
+        "is_set_up": seen.known.access is not None,
+        "is_on": seen.known.is_on,
+        "may_set_up": may(request.user, Permission.CHANGE_CLUSTERS),
+        "section": "replication",
+        "now": timezone.now(),
+    }
+    if chosen is not None:
+        context |= _about(found, seen, chosen, ips)
+    return fragment(request, "vms/replication.html", context, *PARTS)
+
+
+def _complains(word: NodeWord) -> bool:
+    return word.is_now and word.row is not None and bool(word.row.complaint)
+
+
+def _about(
+    cluster: Cluster, seen: ClusterReplication, chosen: Resource, ips: dict[str, str]
+) -> dict[str, Any]:
+    words = {word.node: word for word in seen.known.words}
+    findings = [_shown(finding) for finding in chosen.judgement.findings]
+    rows: list[Row] = rows_of(chosen, words, ips)
+    return {
+        "findings": findings,
+        "first": findings[0],
+        "rows": rows,
+        "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
+        "version": next((w.row.drbd_version for w in words.values() if w.row), ""),
+    }
+
+
+def _shown(finding: Finding) -> FindingShown:
+    by_node: dict[str, list[EvidenceShown]] = {}
+    for one in finding.evidence:
+        by_node.setdefault(one.node, []).append(EvidenceShown(fact_word(one.fact), one))
+    evidence = tuple((node, tuple(facts)) for node, facts in by_node.items())
+    return FindingShown(finding, finding_shown(finding), evidence)
+
+
+def _events(cluster: Cluster, name: str) -> QuerySet[Event]:
+    events = Event.objects.filter(cluster=cluster, fact__in=REPLICATION_FACTS, subject=name)
+    return events.order_by("-at", "-id")[:EVENTS_SHOWN]
+
+
+def _shared_storages(cluster: Cluster) -> list[Storage]:
+    """What the API tells of a volume group that nodes share: that it is there, and its size."""
+    shared = Storage.objects.filter(cluster=cluster, shared=True, type__in=["lvm", "lvmthin"])
+    return list(shared.order_by("storage", "node"))
