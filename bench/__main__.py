@@ -16,7 +16,7 @@ from bench.goals import Figure, table
 
 RESULTS = Path(__file__).parent / "results.json"
 PARTS = (
-    *("observation", "sizes", "forecasts", "replication", "drbd_configurations"),
+    *("observation", "sizes", "forecasts", "capacity", "replication", "drbd_configurations"),
     *("viewers", "guests_page", "demo"),
 )
 

@@ -220,6 +220,8 @@ SPECTACULAR_SETTINGS = {
         "hapanel.api.events.describe_events",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "Level": "hapanel.api.readiness.LEVELS",
+        "ReadinessCode": "hapanel.api.readiness.CODES",
         "MigrationMode": ["online", "restart", "offline"],
         "ClusterMode": ["watch", "operate"],
         "ServiceState": ["up", "degraded", "down", "maintenance", "unknown"],

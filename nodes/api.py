@@ -7,7 +7,7 @@ cluster gave its last good answer, `seen_at` when the record itself was last see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -19,14 +19,17 @@ from rest_framework import serializers
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
-from hapanel.ha.verdict import Code, Level, Verdict
+from hapanel.ha.readiness.condition import DECISIVE, Sentence
+from hapanel.ha.readiness.judge import Headline
+from hapanel.ha.verdict import Code, Level
+from hapanel.operations.readiness import headline_of
 from hapanel.rest.filters import Filters, YesNo
 from hapanel.rest.freshness import UNKNOWN, has_status
 from hapanel.rest.rows import ListRows, ReadRows, RowContext
 from nodes.metrics import ClusterMetrics, NodeMetrics
 from nodes.models import Cluster, Mode, Node, NodeStatus, Reach, Sight, Storage
 from nodes.replication import known_of, resources_under_groups
-from nodes.selectors import measured, verdict_of
+from nodes.selectors import measured
 from vms.models import Guest
 
 SECRETS = ("ca_pem", "encrypted_secret")
@@ -47,7 +50,7 @@ class QdeviceSerializer(serializers.Serializer[dict[str, Any]]):
 class VerdictSerializer(serializers.Serializer[dict[str, Any]]):
     """The sentence that the overview opens with, in the language of Accept-Language."""
 
-    code = serializers.ChoiceField(choices=[code.value for code in Code])
+    code = serializers.ChoiceField(choices=[*(code.value for code in Code), *sorted(DECISIVE)])
     sentence = serializers.CharField()
     detail = serializers.CharField()
     remedy = serializers.CharField(allow_null=True)
@@ -145,16 +148,17 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
 
     @extend_schema_field(serializers.ChoiceField(choices=[level.value for level in Level]))
     def get_health(self, cluster: Cluster) -> str:
-        return _verdict(cluster).level.value
+        return _headline(cluster).level.value
 
     @extend_schema_field(VerdictSerializer)
     def get_verdict(self, cluster: Cluster) -> dict[str, str | None]:
-        verdict = _verdict(cluster)
+        told = _headline(cluster)
+        remedy = [gettext(told.cure.title)] if told.cure else _said(told.remedy)
         return {
-            "code": verdict.code.value,
-            "sentence": verdict.sentence(gettext),
-            "detail": verdict.detail(gettext),
-            "remedy": gettext(verdict.cure.title) if verdict.cure else None,
+            "code": told.code,
+            "sentence": told.title.sentence(gettext),
+            "detail": " ".join(_said(told.text)),
+            "remedy": " ".join(remedy) or None,
         }
 
 
@@ -162,8 +166,12 @@ def _online(cluster: Cluster) -> int:
     return sum(node.is_online for node in cluster.nodes.all())
 
 
-def _verdict(cluster: Cluster) -> Verdict:
-    return verdict_of(cluster, list(cluster.nodes.all()))
+def _headline(cluster: Cluster) -> Headline:
+    return headline_of(cluster, list(cluster.nodes.all()))
+
+
+def _said(sentences: Iterable[Sentence]) -> list[str]:
+    return [each.sentence(gettext) for each in sentences]
 
 
 def clusters() -> QuerySet[Cluster]:

@@ -33,6 +33,7 @@ class Guest(models.Model):
     # The slow lane's reading of the configuration; null: not read yet.
     config_read_at = models.DateTimeField(null=True)
     passthrough = models.JSONField(default=list)
+    onboot = models.BooleanField(default=False)  # its node starts it with itself
     last_seen_at = models.DateTimeField(null=True)  # null while the last round saw it
     last_seen_by = models.CharField(max_length=63, blank=True, default="")  # the node that told
     changed_at = models.DateTimeField(default=timezone.now)

@@ -7,6 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from hapanel.access import Permission
+from hapanel.helpdesk.selectors import services_by_guest
+from hapanel.kernel.refusal import Refused
+from hapanel.operations.readiness import readiness_of
 from hapanel.operations.selectors import holding_operation, migrations_of, moving_vmids
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
@@ -93,7 +96,17 @@ def guest_ha(request: HttpRequest, cluster: str, vmid: int) -> HttpResponse:
     context["resource"] = HaResource.objects.filter(cluster=guest.cluster, sid=guest.sid).first()
     rules = HaRule.objects.filter(cluster=guest.cluster)
     context["rules"] = [rule for rule in rules if guest.sid in rule.resources]
+    context |= _readiness(context["cluster"], guest)
     return fragment(request, "vms/guest_ha.html", context, "guest-ha")
+
+
+def _readiness(cluster: Cluster, guest: Guest) -> dict[str, Any]:
+    """What stands against the guest being started elsewhere; why nobody can tell."""
+    try:
+        judged = readiness_of(cluster, nodes_of(cluster), services_by_guest(cluster))
+    except Refused as refused:
+        return {"refusal": refused.refusals[0]}
+    return {"findings": judged.of_guest(guest.sid), "is_judged": guest.is_under_ha}
 
 
 @requires(Permission.SEE_OPERATIONS)

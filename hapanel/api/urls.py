@@ -8,11 +8,13 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from hapanel.api.audit import AuditViewSet
+from hapanel.api.capacity import CapacityView
 from hapanel.api.clusters import ClusterViewSet
 from hapanel.api.docs import DocsView, NothingHere
 from hapanel.api.forecasts import ForecastView
 from hapanel.api.migrations import MigrationViewSet
 from hapanel.api.operations import OperationViewSet
+from hapanel.api.readiness import ReadinessView
 from hapanel.api.services import ServiceViewSet
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
@@ -65,6 +67,8 @@ urlpatterns = [
         MigrationViewSet.as_view({"post": "resolve"}),
         name="api-migration-resolve",
     ),
+    path("readiness/<name:cluster>/", ReadinessView.as_view(), name="api-readiness"),
+    path("capacity/<name:cluster>/", CapacityView.as_view(), name="api-capacity"),
     path("forecasts/", ForecastView.as_view(), name="api-forecasts"),
     path("operations/", OperationViewSet.as_view(LIST), name="api-operations"),
     path("operations/<number:id>/", OperationViewSet.as_view(ONE), name="api-operation"),

@@ -143,6 +143,13 @@ class Verdict:
         """How bad it is."""
         return LEVELS[self.code]
 
+    @property
+    def fatal_nodes(self) -> tuple[str, ...]:
+        """The nodes with whose loss the rest loses its quorum."""
+        if self.code is Code.SINGLE_NODE and self.ballot:
+            return tuple(sorted(self.ballot.online))
+        return tuple(name for name in self.losses if name is not None)
+
     def sentence(self, translate: Translate = untranslated) -> str:
         """The verdict in one sentence."""
         return translate(SENTENCES[self.code]) % self._params(translate)

@@ -14,10 +14,19 @@ from django.utils import timezone
 from hapanel.helpdesk.models import Service, ServiceOutage, ServiceState
 from hapanel.helpdesk.recent import LastProbe, last_probes
 from hapanel.operations.models import Kind, Operation, State
-from nodes.models import Node, NodeStatus
+from nodes.models import Cluster, Node, NodeStatus
 from vms.models import Guest
 
 _COMING_BACK = frozenset({"recovery", "starting", "request_start", "request_start_balance"})
+
+
+def services_by_guest(cluster: Cluster) -> dict[int, list[str]]:
+    """The names of the services behind which each guest stands, by its number; one query."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for service in Service.objects.filter(cluster=cluster).order_by("name"):
+        for vmid in service.vmids:
+            found[int(vmid)].append(service.display_name)
+    return found
 
 
 class Cause(Enum):

@@ -109,7 +109,7 @@ def _oldest(cluster: Cluster, failed: set[int], *, take: bool) -> list[Guest]:
 
 
 def _write(cluster: Cluster, guest: Guest, config: GuestConfig) -> None:
-    """Write disks and passed-through devices when they are not as recorded."""
+    """Write what a start elsewhere depends on when it is not as recorded."""
     was_read = guest.config_read_at is not None
     passthrough = list(config.passthrough)
     old = {disk.key: disk for disk in GuestDisk.objects.filter(guest=guest)}
@@ -127,9 +127,10 @@ def _write(cluster: Cluster, guest: Guest, config: GuestConfig) -> None:
             update_fields=["volume", "storage", "size", "is_cdrom", "is_unused"],
         )
         Guest.objects.filter(pk=guest.pk).update(
-            config_read_at=timezone.now(), passthrough=passthrough
+            config_read_at=timezone.now(), passthrough=passthrough, onboot=config.onboot
         )
-        if changed or gone or not was_read or guest.passthrough != passthrough:
+        same = guest.passthrough == passthrough and guest.onboot == config.onboot
+        if changed or gone or not was_read or not same:
             journal.hint(Kind.GUEST, [guest.vmid])
         journal.write(cluster, timezone.now())
 

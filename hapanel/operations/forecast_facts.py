@@ -29,14 +29,17 @@ _OLD = 600
 _UNMANAGED = frozenset({"", "ignored"})
 
 
-def snapshot_of(cluster: Cluster) -> Snapshot:
-    """What is recorded of `cluster`. The number of queries does not grow with it."""
+def snapshot_of(cluster: Cluster, *, only_managed: bool = False) -> Snapshot:
+    """What is recorded of `cluster`. The number of queries does not grow with it.
+
+    only_managed: of its guests only those that HA has to do with, where the others do not matter.
+    """
     metrics = measured(cluster)
     resources = _resources(cluster)
     return Snapshot(
         cluster=cluster.name,
         nodes=tuple(_node(node, metrics) for node in cluster.nodes.order_by("name")),
-        guests=_guests(cluster, resources),
+        guests=_guests(cluster, resources, only_managed=only_managed),
         storages=_storages(cluster),
         rules=tuple(_rule(rule) for rule in cluster.ha_rules.order_by("rule")),
         groups=recorded_groups(cluster),
@@ -65,6 +68,7 @@ def _node(node: Node, metrics: ClusterMetrics | None) -> SeenNode:
         lrm_dead=node.lrm_dead,
         maxcpu=node.maxcpu,
         maxmem=node.maxmem,
+        links=tuple(map(str, node.corosync_links)),
         mem=None if used is None else -(-used // _MEMORY_STEP) * _MEMORY_STEP,
         uptime=uptime if uptime is not None and uptime < _OLD else None,
     )
@@ -72,9 +76,18 @@ def _node(node: Node, metrics: ClusterMetrics | None) -> SeenNode:
 
 def _storages(cluster: Cluster) -> tuple[SeenStorage, ...]:
     rows = cluster.storages.order_by("node", "storage")
+    names = ("storage", "node", "shared", "status", "type", "content", "total", "used")
     return tuple(
-        SeenStorage(storage=name, node=node, is_shared=shared, is_available=status != NOT_SEEN)
-        for name, node, shared, status in rows.values_list("storage", "node", "shared", "status")
+        SeenStorage(
+            storage=name,
+            node=node,
+            is_shared=shared,
+            is_available=status != NOT_SEEN,
+            kind=kind,
+            content=content,
+            free=None if total is None or used is None else max(0, total - used),
+        )
+        for name, node, shared, status, kind, content, total, used in rows.values_list(*names)
     )
 
 
@@ -93,13 +106,19 @@ def _resources(cluster: Cluster) -> dict[str, SeenResource]:
     }
 
 
-def _guests(cluster: Cluster, resources: Mapping[str, SeenResource]) -> tuple[SeenGuest, ...]:
+def _guests(
+    cluster: Cluster, resources: Mapping[str, SeenResource], *, only_managed: bool
+) -> tuple[SeenGuest, ...]:
     disks = _disks(cluster)
     rows = guests_of(cluster).filter(template=False).order_by("vmid")
+    if only_managed:
+        rows = rows.exclude(ha_state__in=_UNMANAGED)
     found = []
-    for pk, vmid, kind, name, node, status, was, cpu, mem, ha, read, passed in rows.values_list(
-        "pk", "vmid", "type", "name", "node", "status", "status_was", "maxcpu", "maxmem",
-        "ha_state", "config_read_at", "passthrough",
+    for pk, vmid, kind, name, node, status, was, cpu, mem, ha, read, boots, passed in (
+        rows.values_list(
+            "pk", "vmid", "type", "name", "node", "status", "status_was", "maxcpu", "maxmem",
+            "ha_state", "config_read_at", "onboot", "passthrough",
+        )
     ):  # fmt: skip
         sid = service_id(GuestType(kind), vmid)
         told = resources.get(sid)
@@ -112,6 +131,7 @@ def _guests(cluster: Cluster, resources: Mapping[str, SeenResource]) -> tuple[Se
                 name=name,
                 node=node,
                 is_running=(was if status == NOT_SEEN else status) not in ("", STOPPED, NOT_SEEN),
+                onboot=boots,
                 maxcpu=cpu,
                 maxmem=mem,
                 disks=None if read is None else tuple(disks.get(pk, ())),

@@ -9,14 +9,15 @@ from typing import Generic, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+R = TypeVar("R")
 M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[M]):
+class Page(Generic[R]):
     """Rows `first` to `last` (counted from 1) of a list; `total` only where counting is cheap."""
 
-    rows: Sequence[M]
+    rows: Sequence[R]
     number: int
     size: int
     has_next: bool

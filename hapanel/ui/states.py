@@ -99,6 +99,20 @@ _SERVICE: dict[str, tuple[str, Promise]] = {
     "maintenance": ("maint", _("under maintenance")),
     "unknown": ("unknown", _("not known")),
 }
+# Whether a condition of readiness is met (ha.readiness.condition.Met); its shape is its level.
+_MET: dict[str, Promise] = {
+    "ok": _("met"),
+    "warn": _("warning"),
+    "fail": _("not met"),
+    "unknown": _("not known"),
+}
+# Whether guests find room (ha.capacity.loss.Fit); nothing of it has happened yet.
+_FIT: dict[str, tuple[str, Promise]] = {
+    "fits": ("ok", _("fits")),
+    "tight": ("warn", _("fits, CPU is short")),
+    "no": ("warn", _("does not fit")),
+    "unknown": ("unknown", _("not known")),
+}
 # How good the panel's knowledge of something is (nodes.models.Sight).
 _SIGHT: dict[str, tuple[str, Promise]] = {
     "current": ("ok", _("seen now")),
@@ -174,6 +188,16 @@ def ha_manager_shown(state: str, *, silent: bool = False, stale: bool = False) -
     Proxmox itself calls it dead 30 s after its last sign of life, and active until then.
     """
     return lrm_shown(state, dead=silent or state == "dead", stale=stale)
+
+
+def met_shown(met: str, level: str) -> Shown:
+    """Whether a condition of readiness is met, as loud as `level` says."""
+    return Shown(level, str(_MET[met]))
+
+
+def fit_shown(fit: str) -> Shown:
+    """Whether guests find room when a node dies."""
+    return _look_up(_FIT, fit)
 
 
 def fencing_shown(state: str) -> Shown:

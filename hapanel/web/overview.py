@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
@@ -11,16 +12,19 @@ from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 
 from hapanel.access import Permission, may
-from hapanel.ha.verdict import Code, Verdict
+from hapanel.ha.readiness.condition import Finding
+from hapanel.ha.readiness.judge import Headline, Readiness
+from hapanel.ha.verdict import Code
 from hapanel.observe.event_words import sentence
+from hapanel.operations.readiness import at_a_glance, headline_of
 from hapanel.operations.selectors import open_operations
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from nodes.metrics import NodeMetrics
 from nodes.models import Cluster, Node
 from nodes.selectors import cluster_named, figures_of, last_events, measured, nodes_of, verdict_of
-from vms.models import Guest, HaResource
-from vms.selectors import GuestCounts, guest_counts, guests_of
+from vms.models import HaResource
+from vms.selectors import GuestCounts, guest_counts
 
 # So many guests are named one by one; a list of thousands tells no more than its length.
 RISKS_NAMED = 10
@@ -40,7 +44,7 @@ class ClusterLine:
     """A cluster in the list of clusters."""
 
     cluster: Cluster
-    verdict: Verdict
+    headline: Headline
     nodes: list[Node]
     counts: GuestCounts
 
@@ -55,12 +59,11 @@ class HaCounts:
 
 @dataclass(frozen=True, slots=True)
 class Risks:
-    """Guests that nothing would restart if their node died now, and how many there are."""
+    """Guests that would not come back, the first of them, and how many there are."""
 
-    guests: list[Guest]
+    guests: Sequence[Finding]
     total: int
     is_now: bool = False  # there is no quorum already
-    fatal: tuple[str, ...] = ()  # nodes whose loss costs the quorum
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -86,7 +89,7 @@ def clusters(request: HttpRequest) -> HttpResponse:
 
 def _line(cluster: Cluster) -> ClusterLine:
     nodes = nodes_of(cluster)
-    return ClusterLine(cluster, verdict_of(cluster, nodes), nodes, guest_counts(cluster))
+    return ClusterLine(cluster, headline_of(cluster, nodes), nodes, guest_counts(cluster))
 
 
 @requires(Permission.SEE_CLUSTERS)
@@ -94,19 +97,20 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
     """The verdict first, then what it rests on."""
     found = cluster_named(cluster)
     nodes = nodes_of(found)
-    verdict = verdict_of(found, nodes)
+    judged: Any = SimpleLazyObject(lambda: at_a_glance(found, nodes))
     # Each part refreshes on its own, so what it does not show must cost it nothing.
     context = {
         "cluster": found,
         "stale": found.is_stale(),
-        "verdict": verdict,
+        "verdict": SimpleLazyObject(lambda: verdict_of(found, nodes)),
+        "headline": SimpleLazyObject(lambda: judged.headline),
         "members": nodes,
         "nodes": SimpleLazyObject(lambda: _node_lines(found, nodes)),
         "online": sum(node.is_online for node in nodes),
         "missing": sum(not node.is_online for node in nodes),
         "counts": SimpleLazyObject(lambda: guest_counts(found)),
         "ha": SimpleLazyObject(lambda: _ha(found)),
-        "risks": SimpleLazyObject(lambda: risks(found, verdict)),
+        "risks": SimpleLazyObject(lambda: risks(judged)),
         "operations": open_operations(found).select_related("cluster")[:5],
         "events": SimpleLazyObject(lambda: [(e, sentence(e)) for e in last_events(found)]),
         "section": "overview",
@@ -126,25 +130,8 @@ def _ha(cluster: Cluster) -> HaCounts:
     return HaCounts(**found)
 
 
-def risks(cluster: Cluster, verdict: Verdict) -> Risks:
-    """HA guests that die with a node and that nobody would restart, as the forecast has it.
-
-    Those on a node whose loss costs the quorum; and those on all others, for these hold HA guests,
-    lose the quorum with it and are reset by their watchdogs, unless HA is disarmed. Without a
-    quorum now that is every one of them.
-    """
-    is_now = verdict.code is Code.NOT_QUORATE
-    fatal = tuple(_fatal_nodes(verdict))
-    if not fatal and not is_now:
-        return Risks([], 0)
-    at_risk = guests_of(cluster).exclude(ha_state__in=["", "ignored"]).exclude(status="stopped")
-    if not is_now and cluster.ha_armed_state.startswith("disarm"):
-        at_risk = at_risk.filter(node__in=fatal)
-    guests = list(at_risk.order_by("vmid")[:RISKS_NAMED])
-    return Risks(guests, at_risk.count(), is_now, fatal)
-
-
-def _fatal_nodes(verdict: Verdict) -> Iterable[str]:
-    if verdict.code is Code.SINGLE_NODE and verdict.ballot:
-        return sorted(verdict.ballot.online)
-    return [name for name in verdict.losses if name is not None]
+def risks(judged: Readiness) -> Risks:
+    """Guests under HA that would not be started elsewhere, as readiness and forecast have it."""
+    found = judged.at_risk
+    is_now = judged.votes.code is Code.NOT_QUORATE
+    return Risks(found[:RISKS_NAMED], len(found), is_now)

@@ -10,11 +10,12 @@ from urllib.parse import unquote
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext, pgettext
 
-from hapanel.ha.verdict import Level, Verdict
+from hapanel.ha.readiness.judge import Headline
+from hapanel.ha.verdict import Code, Level
 from hapanel.operations.models import OPEN_STATES, Operation
+from hapanel.operations.readiness import headline_of
 from hapanel.ui.states import Shown, guest_shown, node_shown
 from nodes.models import Cluster, Node
-from nodes.selectors import verdict_of
 from vms.models import Guest
 
 # A node opens by itself in a cluster of up to this many guests; larger ones are opened by hand.
@@ -129,7 +130,7 @@ def _branch(
     opens_alone = is_small and not place.cluster
     branch = TreeCluster(
         name=cluster.name,
-        shown=verdict_shown(verdict_of(cluster, nodes)),
+        shown=headline_shown(headline_of(cluster, nodes)),
         is_open=bool(query) or toggles.get(cluster.name, is_current or opens_alone),
         is_here=is_current and not place.node and place.vmid is None,
     )
@@ -148,15 +149,17 @@ def _branch(
     return branch
 
 
-def verdict_shown(verdict: Verdict) -> Shown:
-    """A cluster in one mark: as bad as its verdict is."""
+def headline_shown(headline: Headline) -> Shown:
+    """A cluster in one mark: as bad as the sentence on its overview."""
     words = {
         Level.OK: gettext("would survive a loss"),
         Level.WARN: gettext("at risk"),
-        Level.DANGER: gettext("no quorum"),
+        Level.DANGER: gettext("needs attention"),
         Level.UNKNOWN: pgettext("a node or guest", "not seen"),
     }
-    return Shown(verdict.level.value, words[verdict.level])
+    if headline.code == Code.NOT_QUORATE:
+        return Shown(headline.level.value, gettext("no quorum"))
+    return Shown(headline.level.value, words[headline.level])
 
 
 def _fill(

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from hapanel.web import (
     account,
+    capacity,
     cluster_settings,
     finding,
     forecast,
@@ -13,6 +14,7 @@ from hapanel.web import (
     overview,
     pages,
     people,
+    readiness,
     ssh_settings,
 )
 
@@ -21,6 +23,8 @@ urlpatterns = [
     path("clusters/", overview.clusters, name="clusters"),
     path("clusters/<str:cluster>/", overview.cluster_overview, name="cluster"),
     path("clusters/<str:cluster>/forecast/", forecast.forecast_page, name="forecast"),
+    path("clusters/<str:cluster>/readiness/", readiness.readiness_page, name="readiness"),
+    path("clusters/<str:cluster>/capacity/", capacity.capacity_page, name="capacity"),
     path("search/", finding.search, name="search"),
     path("tree/", finding.tree_part, name="tree"),
     path("tasks/", history.tasks_part, name="tasks"),

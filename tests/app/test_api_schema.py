@@ -46,6 +46,8 @@ PATHS = {
     "drbd-resources/{cluster}/{name}/": {"get"},
     "events/": {"get"},
     "forecasts/": {"post"},
+    "readiness/{cluster}/": {"get"},
+    "capacity/{cluster}/": {"get"},
     "migrations/": {"get", "post"},
     "migrations/{id}/": {"get"},
     "migrations/{id}/cancel/": {"post"},

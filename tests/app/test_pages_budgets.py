@@ -17,7 +17,7 @@ from vms.models import Guest
 # Every page: session, user, groups, then the tree's five and the drawer's one.
 BUDGETS = {
     "/clusters/": 18,
-    "/clusters/clusterubd/": 20,
+    "/clusters/clusterubd/": 22,
     "/clusters/clusterubd/nodes/": 14,
     "/clusters/clusterubd/nodes/master/": 14,
     "/clusters/clusterubd/nodes/master/guests/": 15,
@@ -27,6 +27,9 @@ BUDGETS = {
     "/clusters/clusterubd/guests/100/migrate/": 26,
     "/clusters/clusterubd/ha/": 15,
     "/clusters/clusterubd/forecast/": 18,
+    "/clusters/clusterubd/readiness/": 19,
+    "/clusters/clusterubd/capacity/": 19,
+    "/clusters/clusterubd/guests/100/ha/": 28,
     "/clusters/clusterubd/migrations/": 13,
     "/operations/": 13,
     "/audit/": 13,

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from hapanel.ha.forecast.outcome import Outcome
 from hapanel.operations.forecasts import forecast_each
+from hapanel.operations.readiness import at_a_glance
 from hapanel.web.overview import risks
 from nodes.models import Cluster, Node
-from nodes.selectors import nodes_of, verdict_of
+from nodes.selectors import nodes_of
 from vms.models import Guest
 
 PAGE = "/clusters/clusterubd/forecast/"
@@ -174,7 +175,7 @@ def test_the_overview_counts_the_guests_that_the_forecast_loses(
         if guest.outcome is Outcome.LOST
     }
     cluster = Cluster.objects.get()
-    told = risks(cluster, verdict_of(cluster, nodes_of(cluster)))
+    told = risks(at_a_glance(cluster, nodes_of(cluster)))
     assert {guest.vmid for guest in told.guests} == lost == {100, 101}
     overview = as_ada.get("/clusters/clusterubd/").content.decode()
     assert "If master dies, slave has no quorum either" in overview

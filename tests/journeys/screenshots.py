@@ -28,6 +28,8 @@ PAGES = {
     "migrate-container": "{cluster}guests/{container}/migrate/",
     "ha": "{cluster}ha/",
     "forecast": "{cluster}forecast/",
+    "readiness": "{cluster}readiness/",
+    "capacity": "{cluster}capacity/?cores=4&memory=8&disk=20&storage=",
     "migrations": "{cluster}migrations/",
     "lab": "/lab/",
     "lab-power": "/lab/power/{node}/",

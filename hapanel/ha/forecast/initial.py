@@ -165,6 +165,21 @@ def _running(seen: Snapshot) -> dict[str, frozenset[str]]:
     return {name: frozenset(sids) for name, sids in found.items()}
 
 
+def rules_of(seen: Snapshot) -> tuple[Rule, ...]:
+    """The rules of a snapshot in the engine's form, those that groups amount to among them."""
+    members: dict[str, set[str]] = {}
+    for guest in seen.guests:
+        if guest.managed and guest.managed.group:
+            members.setdefault(guest.managed.group, set()).add(guest.sid)
+    listed = [rule for told in seen.rules if (rule := _rule(told)) is not None]
+    grouped = [
+        _group(each).as_rule(each.group, frozenset(members[each.group]))
+        for each in seen.groups or ()
+        if each.group in members
+    ]
+    return (*listed, *grouped)
+
+
 def _rule(told: HaRule) -> Rule | None:
     if told.disabled:
         return None

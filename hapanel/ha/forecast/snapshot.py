@@ -16,7 +16,8 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True):
 
 class SeenNode(Struct, frozen=True, kw_only=True):
     """A node. status: online, maintenance, fence, offline or unknown. lrm_state: as
-    `ha/status/current` has it. maxmem and mem (used) in bytes, uptime in seconds."""
+    `ha/status/current` has it. maxmem and mem (used) in bytes, uptime in seconds. links: its
+    addresses on corosync's networks."""
 
     name: str
     node_id: int | None = None
@@ -27,6 +28,7 @@ class SeenNode(Struct, frozen=True, kw_only=True):
     maxcpu: float | None = None
     maxmem: int | None = None
     mem: int | None = None
+    links: tuple[str, ...] = ()
     uptime: int | None = None
 
     @property
@@ -61,13 +63,15 @@ class SeenResource(Struct, frozen=True, kw_only=True):
 
 
 class SeenGuest(Struct, frozen=True, kw_only=True):
-    """A guest. disks: None as long as its configuration was not read."""
+    """A guest. disks: None as long as its configuration was not read. onboot: its node starts it
+    with itself."""
 
     sid: str
     vmid: int
     node: str
     name: str = ""
     is_running: bool = True
+    onboot: bool = False
     maxcpu: float | None = None
     maxmem: int | None = None
     disks: tuple[SeenDisk, ...] | None = None
@@ -81,12 +85,15 @@ class SeenGuest(Struct, frozen=True, kw_only=True):
 
 
 class SeenStorage(Struct, frozen=True, kw_only=True):
-    """A storage on one node."""
+    """A storage on one node. kind: Proxmox's type. free: bytes. content: images,rootdir ..."""
 
     storage: str
     node: str
     is_shared: bool
     is_available: bool = True
+    kind: str = ""
+    free: int | None = None
+    content: str = ""
 
 
 class Boot(Struct, frozen=True, kw_only=True):

@@ -212,15 +212,21 @@ def sorted_by(context: dict[str, Any], key: str) -> str:
 
 
 @register.simple_tag
-def verdict_sentence(verdict: Any) -> str:
-    """The verdict in the reader's language."""
-    return str(verdict.sentence(gettext))
+def met(condition: Any, how: str = "state") -> SafeString:
+    """Whether a condition of readiness is met, of a cluster or of a guest."""
+    return _drawn(states.met_shown(condition.met.value, condition.level.value), how)
 
 
 @register.simple_tag
-def verdict_detail(verdict: Any) -> str:
-    """What the verdict rests on."""
-    return str(verdict.detail(gettext))
+def fit(word: Any, how: str = "state") -> SafeString:
+    """Whether guests find room."""
+    return _drawn(states.fit_shown(word.value), how)
+
+
+@register.filter
+def said(sentence: Any) -> str:
+    """Something that a pure room says, in the reader's language and decimal sign."""
+    return words.with_local_decimals(str(sentence.sentence(gettext)))
 
 
 @register.simple_tag
