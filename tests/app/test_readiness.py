@@ -21,8 +21,8 @@ QDEVICE = {"configured": True, "connected": True, "votes": 1, "text": "", "casts
 READY, ROOM = "/api/v1/readiness/clusterubd/", "/api/v1/capacity/clusterubd/"
 
 
-def get(client: Client, path: str, status: int = 200, **headers: str) -> Any:
-    answer = client.get(path, headers=headers)
+def get(client: Client, path: str, status: int = 200, language: str = "en") -> Any:
+    answer = client.get(path, headers={"Accept-Language": language})
     assert answer.status_code == status, answer.content
     return answer.json()
 
@@ -129,7 +129,7 @@ def test_a_service_makes_a_guest_outside_ha_matter(as_hal: Client, whole: Cluste
 
 
 def test_it_reads_in_indonesian(as_hal: Client, whole: Cluster) -> None:
-    told = get(as_hal, READY, **{"Accept-Language": "id"})
+    told = get(as_hal, READY, language="id")
     assert condition(told, "armed")["title"] == "HA siaga"
 
 
