@@ -16,6 +16,7 @@ from hapanel.live.lab_picture import last_look, remember
 from hapanel.operations import machine
 from hapanel.operations.models import Operation, State, Step
 from hapanel.operations.switch_lab import LabWish, Switch, cluster_of, request_switch_lab
+from hapanel.operations.switch_lab_steps import PATIENCE_SECONDS
 from hapanel.operations.wishes import Asker, Via
 from hapanel.ports.errors import BadRequest, Unreachable
 from hapanel.ports.lab import LabLink, LabNode, LabPicture
@@ -173,7 +174,7 @@ def test_a_worker_that_died_while_it_told_is_followed_by_one_that_only_looks(
         machine.advance(operation.pk, doors, clock)
     Operation.objects.filter(pk=operation.pk).update(sent_at=clock.now())
     assert Operation.objects.get(pk=operation.pk).step == Step.INTENDED
-    operation = run(operation, doors, rounds=15)
+    operation = run(operation, doors, rounds=round(PATIENCE_SECONDS) + 2)
     assert lab.orders == []
     assert operation.state == State.FAILED
     assert operation.outcome is not None
