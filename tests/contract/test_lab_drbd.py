@@ -12,15 +12,8 @@ import pytest
 
 from hapanel.lab.drbd.spec import Version
 from tests.contract.drbd.answers import COMPARED, alike, is_moving
-from tests.contract.drbd.states import (
-    DECLINED,
-    STORIES_9,
-    STORIES_84,
-    Stage,
-    pair_9,
-    pair_84,
-    stage_for,
-)
+from tests.contract.drbd.stage import Stage, pair_9, pair_84
+from tests.contract.drbd.states import DECLINED, STORIES_9, STORIES_84, stage_for
 
 FACTS = Path("/work/shared/facts/drbd")
 FOLDERS = {Version.V84: "drbd84", Version.V9: "drbd9"}

@@ -16,6 +16,7 @@ from hapanel.lab.drbd.proc import connection_state
 from hapanel.lab.drbd.side import Side
 from hapanel.lab.drbd.spec import Version
 from hapanel.lab.drbd.status import status_of
+from hapanel.lab.drbd.verbs import CHANGING, OPTIONS
 
 VERSIONS = {
     Version.V84: (
@@ -258,28 +259,7 @@ def _whole(side: Side) -> Target:
     return Target(side, tuple(side.connections), tuple(range(len(side.volumes))), False)
 
 
-Act = Callable[[Kernel, Side, str, int, list[str]], None]
-
-
-@dataclass(frozen=True)
-class Verb:
-    """A changing verb: what it does, and whether it is done for each peer and each volume."""
-
-    act: Act
-    per_peer: bool = False
-    per_volume: bool = False
-
-
-def _connect(kernel: Kernel, side: Side, peer: str, _number: int, options: list[str]) -> None:
-    kernel.connect(side, peer, discard="--discard-my-data" in options)
-
-
-def _primary(kernel: Kernel, side: Side, _peer: str, _number: int, options: list[str]) -> None:
-    kernel.primary(side, force="--force" in options)
-
-
 PER_CONNECTION = ("connect", "disconnect")
-OPTIONS = {"connect": ("--discard-my-data",), "primary": ("--force",)}
 LOOKING: dict[str, Callable[[Drbdadm, Target], Answer]] = {
     "status": Drbdadm.status,
     "role": Drbdadm.role,
@@ -294,22 +274,4 @@ LOOKING: dict[str, Callable[[Drbdadm, Target], Answer]] = {
 WITHOUT_NAME: dict[str, Callable[[Drbdadm], Answer]] = {
     "status": Drbdadm.status_all,
     "dump": Drbdadm.dump_all,
-}
-CHANGING = {
-    "adjust": Verb(lambda kernel, side, _p, _n, _o: kernel.adjust(side)),
-    "primary": Verb(_primary),
-    "secondary": Verb(lambda kernel, side, _p, _n, _o: kernel.secondary(side)),
-    "connect": Verb(_connect, per_peer=True),
-    "disconnect": Verb(lambda kernel, side, p, _n, _o: kernel.disconnect(side, p), per_peer=True),
-    "verify": Verb(lambda kernel, side, p, n, _o: kernel.verify(side, n, p), True, True),
-    "invalidate": Verb(lambda kernel, side, p, n, _o: kernel.invalidate(side, n, p), True, True),
-    "pause-sync": Verb(lambda kernel, side, p, n, _o: kernel.pause(side, n, p), True, True),
-    "resume-sync": Verb(
-        lambda kernel, side, p, n, _o: kernel.pause(side, n, p, resume=True), True, True
-    ),
-    "outdate": Verb(lambda kernel, side, _p, _n, _o: kernel.outdate(side)),
-    "attach": Verb(lambda kernel, side, _p, _n, _o: kernel.attach(side)),
-    "detach": Verb(lambda kernel, side, _p, _n, _o: kernel.detach(side)),
-    "up": Verb(lambda kernel, side, _p, _n, _o: kernel.up(side)),
-    "down": Verb(lambda kernel, side, _p, _n, _o: kernel.down(side)),
 }

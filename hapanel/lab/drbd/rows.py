@@ -4,7 +4,6 @@
 `measures` are what --statistics adds. Fields and orders: recordings of 8.4.11 and 9.2.18.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hapanel.lab.drbd.side import (
@@ -198,11 +197,6 @@ def path_row(side: Side, connection: Connection) -> Row:
 def is_moving(device: PeerDevice) -> bool:
     """True while a sync or verify is under way, paused or not."""
     return device.repl in SYNCING or device.repl in VERIFYING
-
-
-def shown(rows: list[Row], kind: str) -> Iterator[Row]:
-    """The rows of one kind."""
-    return (row for row in rows if row.kind == kind)
 
 
 IDLE = (Repl.OFF.value, Repl.ESTABLISHED.value)

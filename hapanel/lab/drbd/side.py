@@ -50,7 +50,6 @@ class Repl(StrEnum):
 SYNCING = (Repl.SOURCE, Repl.TARGET, Repl.PAUSED_SOURCE, Repl.PAUSED_TARGET)
 PAUSED = (Repl.PAUSED_SOURCE, Repl.PAUSED_TARGET)
 VERIFYING = (Repl.VERIFY_SOURCE, Repl.VERIFY_TARGET)
-TARGETS = (Repl.TARGET, Repl.PAUSED_TARGET)
 
 
 class Role(StrEnum):
@@ -73,7 +72,6 @@ class Course:
     began: float
     rate: float = 0.0
     paused_for: float = 0.0
-    found: int = 0
     marks: list[tuple[float, float]] = field(default_factory=list)
 
     def speeds(self, now: float) -> tuple[float, float]:

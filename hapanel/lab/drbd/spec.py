@@ -1,12 +1,8 @@
-"""What a scenario says of its DRBD resources, and the sizes that follow from it."""
+"""What a scenario says of its DRBD resources."""
 
 from enum import StrEnum
 
 import msgspec
-
-GIB_IN_KIB = 1024 * 1024
-SUPERBLOCK_AND_LOG_KIB = 36
-"""Internal metadata without the bitmap: 4 KiB superblock, 32 KiB activity log."""
 
 
 class Version(StrEnum):
@@ -55,15 +51,6 @@ class DrbdSpec(msgspec.Struct, forbid_unknown_fields=True):
 
     version: Version
     resources: list[ResourceSpec]
-
-
-def size_on(disk_gib: float) -> int:
-    """KiB that DRBD offers of a disk: one bit for 4 KiB, the bitmap in steps of 4 KiB (recordings
-    of three sizes agree).
-    """
-    whole = int(disk_gib * GIB_IN_KIB)
-    bitmap = -(-whole // (4 * 8 * 1024 * 4)) * 4
-    return whole - SUPERBLOCK_AND_LOG_KIB - bitmap
 
 
 def bytes_of(word: str) -> float:

@@ -1,382 +1,58 @@
-"""How the lab's DRBD is brought into the states that were recorded on real kernels.
-
-Each story gets a pair (or a trio) of fresh nodes and plays what the recording says of how it was
-reached; steps that only the recording machine needed are left out.
-"""
+"""Which story leads to which recorded state, and which commands were declined there."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-
-from hapanel.lab.drbd.kernel import Kernel, make_fresh
-from hapanel.lab.drbd.side import Side
-from hapanel.lab.drbd.spec import DrbdSpec, ResourceSpec, Version, VolumeSpec
-from hapanel.lab.drbd.tools import NodeTools
-
-ADDRESSES = {"master": "10.0.7.1", "slave": "10.0.7.2", "third": "10.0.7.3"}
-NET = {
-    "protocol": "C", "cram-hmac-alg": "sha1", "shared-secret": "my-secret",
-    "allow-two-primaries": "yes", "after-sb-0pri": "discard-zero-changes",
-    "after-sb-1pri": "discard-secondary", "after-sb-2pri": "disconnect", "verify-alg": "crc32c",
-}  # fmt: skip
-STARTUP = {"wfc-timeout": "0", "degr-wfc-timeout": "60"}
-MIB = 1024
-
-
-def pair_84() -> ResourceSpec:
-    return ResourceSpec(
-        "rs", ["master", "slave"], [VolumeSpec(0, "/dev/vda", 524236)], net=NET,
-        disk={"resync-rate": "4M", "c-plan-ahead": "0"},
-        startup={**STARTUP, "become-primary-on": "both"},
-    )  # fmt: skip
-
-
-def pair_9(rate: str = "4M") -> ResourceSpec:
-    return ResourceSpec(
-        "rs", ["master", "slave"], [VolumeSpec(0, "/dev/vda", 262100)], net=NET,
-        disk={"resync-rate": rate, "c-plan-ahead": "0"}, startup=STARTUP,
-    )  # fmt: skip
-
-
-def trio() -> ResourceSpec:
-    return ResourceSpec(
-        "rs", ["master", "slave", "third"], [VolumeSpec(0, "/dev/vda", 262076)],
-        net={key: word for key, word in NET.items() if key != "allow-two-primaries"},
-        disk={"resync-rate": "4M"}, startup=STARTUP,
-        options={"quorum": "majority", "on-no-quorum": "io-error"},
-    )  # fmt: skip
-
-
-def two_resources() -> list[ResourceSpec]:
-    net = {"protocol": "C", "cram-hmac-alg": "sha1", "shared-secret": "x",
-           "allow-two-primaries": "yes"}  # fmt: skip
-    disk = {"c-plan-ahead": "0", "resync-rate": "1M"}
-    nodes = ["master", "slave"]
-    one = ResourceSpec("rs", nodes, [VolumeSpec(0, "/dev/mapper/b0", 40920)], net=net, disk=disk)
-    volumes = [VolumeSpec(n, f"/dev/mapper/b{n}", 40920) for n in (1, 2)]
-    return [one, ResourceSpec("vm-100", nodes, volumes, port=7789, net=net, disk=disk)]
-
-
-class Stage:
-    """A kernel, its network and the tools of its nodes, in computed time."""
-
-    def __init__(self, version: Version, resources: list[ResourceSpec]) -> None:
-        self.cut: set[str] = set()
-        self.kernel = Kernel(
-            DrbdSpec(version, resources), ADDRESSES, self._rate, random.Random(1)
-        )  # fmt: skip
-        nodes = {node for resource in resources for node in resource.nodes}
-        wall = lambda: 1_795_000_000 + self.kernel.now  # noqa: E731
-        self.tools = {n: NodeTools(self.kernel, n, ADDRESSES, wall) for n in nodes}
-        self.master = self.kernel.sides["rs", "master"]
-        self.slave = self.kernel.sides["rs", "slave"]
-
-    def _rate(self, one: str, other: str) -> float:
-        return 0.0 if self.cut & {one, other} else 125e6
-
-    def wait(self, seconds: float) -> None:
-        for _ in range(int(seconds * 4)):
-            self.kernel.advance(0.25)
-
-    def unplug(self, node: str = "slave") -> None:
-        """The cable is pulled, and everybody has noticed."""
-        self.cut.add(node)
-        self.wait(20)
-
-    def plug_in(self, node: str = "slave") -> None:
-        self.cut.discard(node)
-        self.wait(6)
-
-    def run(self, node: str, command: str) -> tuple[int, str, str]:
-        """Exit status and both streams of a command line."""
-        tool, *words = command.split()
-        answer = self.tools[node].run(tool, words)
-        return answer.exit, answer.stdout, answer.stderr
-
-    @property
-    def is_busy(self) -> bool:
-        """True while a sync or a verify is under way somewhere."""
-        connections = [c for side in self.kernel.sides.values() for c in side.connections.values()]
-        return any(device.course for connection in connections for device in connection.devices)
-
-    def both_primary(self) -> None:
-        self.kernel.primary(self.master)
-        self.kernel.primary(self.slave)
-
-    def write(self, side: Side, mib: float) -> None:
-        self.kernel.write(side, int(mib * MIB))
-
-
-Story = Callable[[Stage], None]
-
-
-def quiet(_stage: Stage) -> None:
-    """Both Secondary and current."""
-
-
-def down(stage: Stage) -> None:
-    make_fresh(stage.kernel, "rs")
-
-
-def one_side_up(stage: Stage) -> None:
-    down(stage)
-    stage.kernel.up(stage.master)
-
-
-def both_inconsistent(stage: Stage) -> None:
-    down(stage)
-    for side in stage.kernel.sides.values():
-        stage.kernel.up(side)
-    stage.wait(10)
-
-
-def primary_secondary(stage: Stage) -> None:
-    stage.kernel.primary(stage.master)
-
-
-def primary_primary(stage: Stage) -> None:
-    stage.both_primary()
-
-
-def syncing(stage: Stage) -> None:
-    stage.kernel.primary(stage.master)
-    stage.kernel.invalidate(stage.slave, 0, "master")
-    stage.wait(12)
-
-
-def paused_by(*nodes: str) -> Story:
-    def story(stage: Stage) -> None:
-        syncing(stage)
-        for node in nodes:
-            side = stage.kernel.sides["rs", node]
-            stage.kernel.pause(side, 0, next(iter(side.connections)))
-
-    return story
-
-
-def left_in_mid_sync(stage: Stage) -> None:
-    """The initial sync from a Secondary, left by its target."""
-    stage.kernel.invalidate(stage.slave, 0, "master")
-    stage.wait(12)
-    stage.kernel.disconnect(stage.slave, "master")
-
-
-def left_by_the_source(stage: Stage) -> None:
-    syncing(stage)
-    stage.kernel.disconnect(stage.master, "slave")
-
-
-def left_by_the_primary(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.disconnect(stage.master, "slave")
-    stage.write(stage.master, 12)
-
-
-def left_by_the_secondary(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.disconnect(stage.slave, "master")
-    stage.write(stage.master, 8)
-
-
-def short_sync(stage: Stage) -> None:
-    """What was written while alone is being copied."""
-    left_by_the_primary(stage)
-    stage.kernel.connect(stage.master, "slave")
-    stage.wait(6)
-
-
-def cut(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.unplug()
-
-
-def cut_and_written(stage: Stage) -> None:
-    cut(stage)
-    stage.write(stage.master, 6)
-
-
-def back_again(stage: Stage) -> None:
-    cut_and_written(stage)
-    stage.plug_in()
-    stage.wait(10)
-
-
-def both_primary_cut(stage: Stage) -> None:
-    stage.both_primary()
-    stage.unplug()
-
-
-def both_written(stage: Stage) -> None:
-    both_primary_cut(stage)
-    stage.write(stage.master, 3)
-    stage.write(stage.slave, 5)
-
-
-def split_brain(stage: Stage) -> None:
-    both_written(stage)
-    stage.plug_in()
-
-
-def split_again(stage: Stage) -> None:
-    split_brain(stage)
-    stage.kernel.connect(stage.master, "slave")
-    stage.kernel.connect(stage.slave, "master")
-    stage.wait(6)
-
-
-def victim_still_primary(stage: Stage) -> None:
-    split_again(stage)
-    stage.run("slave", "drbdadm connect --discard-my-data rs")
-
-
-def victim_waits(stage: Stage) -> None:
-    split_brain(stage)
-    stage.kernel.secondary(stage.slave)
-    stage.kernel.connect(stage.slave, "master", discard=True)
-    stage.wait(4)
-
-
-def recovered(stage: Stage) -> None:
-    victim_waits(stage)
-    stage.kernel.connect(stage.master, "slave")
-    stage.wait(20)
-
-
-def solved_by_one_primary(stage: Stage) -> None:
-    stage.both_primary()
-    stage.unplug()
-    stage.write(stage.master, 2)
-    stage.write(stage.slave, 2)
-    stage.kernel.secondary(stage.slave)
-    stage.plug_in()
-    stage.wait(10)
-
-
-def both_demoted(slave_mib: float) -> Story:
-    def story(stage: Stage) -> None:
-        stage.both_primary()
-        stage.unplug()
-        stage.write(stage.master, 2)
-        if slave_mib:
-            stage.write(stage.slave, slave_mib)
-        stage.kernel.secondary(stage.master)
-        stage.kernel.secondary(stage.slave)
-        stage.plug_in()
-        stage.wait(10)
-
-    return story
-
-
-def verifying(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.verify(stage.master, 0, "slave")
-    stage.wait(2)
-
-
-def slave_diskless(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.detach(stage.slave)
-
-
-def master_diskless(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.detach(stage.master)
-
-
-def attached_again(stage: Stage) -> None:
-    slave_diskless(stage)
-    stage.write(stage.master, 3)
-    stage.kernel.attach(stage.slave)
-    stage.wait(10)
-
-
-def outdated(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.disconnect(stage.slave, "master")
-    stage.kernel.outdate(stage.slave)
-
-
-def primary_killed(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.cut.add("master")
-    stage.kernel.lose_power("master")
-    stage.wait(20)
-
-
-def taken_over(stage: Stage) -> None:
-    primary_killed(stage)
-    stage.kernel.primary(stage.slave)
-    stage.write(stage.slave, 3)
-
-
-def promoted_after_death(stage: Stage) -> None:
-    primary_killed(stage)
-    stage.kernel.primary(stage.slave)
-
-
-def lvm_in_use(stage: Stage) -> None:
-    """Both Primary, and the slave's copy goes to the master (8.4 lets a Primary invalidate)."""
-    stage.both_primary()
-    stage.kernel.invalidate(stage.master, 0, "slave")
-    stage.wait(40)
-
-
-def lvm_in_use_secondary(stage: Stage) -> None:
-    lvm_in_use(stage)
-    stage.kernel.secondary(stage.slave)
-
-
-def held_open(stage: Stage) -> None:
-    stage.both_primary()
-    stage.kernel.open(stage.slave, "sh")
-
-
-def held_open_in_sync(stage: Stage) -> None:
-    lvm_in_use(stage)
-    stage.kernel.open(stage.slave, "sh")
-
-
-def auto_promoted(stage: Stage) -> None:
-    stage.kernel.open(stage.slave, "sh")
-
-
-def one_cut_off(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.unplug("slave")
-
-
-def third_refuses(stage: Stage) -> None:
-    one_cut_off(stage)
-    stage.kernel.primary(stage.slave, force=True)
-
-
-def third_killed(stage: Stage) -> None:
-    third_refuses(stage)
-    stage.cut.add("third")
-    stage.kernel.lose_power("third")
-    stage.wait(20)
-
-
-def reconnected_without_writes(stage: Stage) -> None:
-    both_primary_cut(stage)
-    stage.plug_in()
-
-
-def two_syncing(stage: Stage) -> None:
-    kernel = stage.kernel
-    for side in kernel.sides.values():
-        side.is_held = False
-    kernel.primary(stage.slave)
-    kernel.primary(kernel.sides["vm-100", "master"])
-    kernel.invalidate(stage.master, 0, "slave")
-    for number in (0, 1):
-        kernel.invalidate(kernel.sides["vm-100", "slave"], number, "master")
-    kernel.seen()
-    stage.wait(4)
-    kernel.pause(kernel.sides["vm-100", "slave"], 1, "master")
-    stage.wait(2)
-
+from hapanel.lab.drbd.spec import Version
+from tests.contract.drbd.stage import Stage, pair_9, pair_84, trio, two_resources
+from tests.contract.drbd.stories import (
+    Story,
+    auto_promoted,
+    back_again,
+    both_demoted,
+    both_inconsistent,
+    both_primary_cut,
+    both_written,
+    cut,
+    cut_and_written,
+    down,
+    group_active,
+    held_open,
+    held_open_in_sync,
+    joined_sync,
+    left_by_the_primary,
+    left_by_the_secondary,
+    left_by_the_source,
+    left_in_mid_sync,
+    lvm_in_use,
+    lvm_in_use_secondary,
+    master_diskless,
+    one_cut_off,
+    one_side_up,
+    outdated,
+    paused_already,
+    paused_by,
+    primary_killed,
+    primary_primary,
+    primary_secondary,
+    promoted_after_death,
+    quiet,
+    reconnected_without_writes,
+    recovered,
+    short_sync,
+    slave_diskless,
+    solved_by_one_primary,
+    split_again,
+    split_brain,
+    stands_alone,
+    syncing,
+    taken_over,
+    third_killed,
+    third_refuses,
+    two_syncing,
+    verifying,
+    victim_still_primary,
+    victim_waits,
+)
 
 STORIES_84: dict[str, Story] = {
     "03-metadata-created-down": down,
@@ -456,29 +132,9 @@ def stage_for(version: Version, state: str) -> Stage:
     else:
         resources = [pair_84() if version is Version.V84 else pair_9("2M")]
     stage = Stage(version, resources)
-    stories = STORIES_84 if version is Version.V84 else STORIES_9
-    stories[state](stage)
+    by_state = STORIES_84 if version is Version.V84 else STORIES_9
+    by_state[state](stage)
     return stage
-
-
-def joined_sync(stage: Stage) -> None:
-    """13c to 13g: the Primary is the target, the Secondary its source."""
-    lvm_in_use_secondary(stage)
-
-
-def group_active(stage: Stage) -> None:
-    stage.both_primary()
-    stage.kernel.open(stage.master, "lv vm-100-disk-0")
-
-
-def stands_alone(stage: Stage) -> None:
-    primary_secondary(stage)
-    stage.kernel.disconnect(stage.slave, "master")
-
-
-def paused_already(stage: Stage) -> None:
-    syncing(stage)
-    stage.kernel.pause(stage.slave, 0, "master")
 
 
 # Commands that real kernels declined: version, recorded state, recording, and how it comes there.

@@ -8,7 +8,8 @@ from hapanel.lab.drbd.declined import Declined
 from hapanel.lab.drbd.lvm import LogicalVolume, NodeGroups
 from hapanel.lab.drbd.side import Conn, Disk, Repl, Role
 from hapanel.lab.drbd.spec import Version
-from tests.contract.drbd.states import MIB, Stage, both_written, pair_9, pair_84, trio
+from tests.contract.drbd.stage import MIB, Stage, pair_9, pair_84, trio
+from tests.contract.drbd.stories import both_written
 
 GIB = 1024**3
 DISK = "vm-100-disk-0"
