@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('vms', '0004_who_saw_a_guest'),
+        ('vms', '0005_boots_learnt'),
     ]
 
     operations = [
