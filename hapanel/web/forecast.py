@@ -75,7 +75,7 @@ def _matrix(request: HttpRequest, cluster: Cluster) -> dict[str, Any]:
     seen = picture_of(cluster)
     nodes = [node.name for node in seen.nodes if node.is_member]
     question = Question.of(request, nodes)
-    fails = [[node] for node in nodes] + ([list(question.together)] if question.together else [])
+    fails = _failures(question, nodes)
     other = foretell(with_other_qdevice(seen), fails) if question.is_compared else ()
     columns = columns_of(foretell(seen, fails), other)
     # Whoever loses all nodes at once is not the question of the verdict.
@@ -105,6 +105,16 @@ def _matrix(request: HttpRequest, cluster: Cluster) -> dict[str, Any]:
         "next": question.href(page=number + 1) if number * ROWS < len(touched) else "",
         "unknowns": [each.sentence(gettext) for each in worst.told.unknowns],
     }
+
+
+def _failures(question: Question, nodes: Sequence[str]) -> list[list[str]]:
+    """Each node alone, and those that die together: first where somebody asked for them, since
+    the matrix of a large cluster is wider than the page."""
+    failures = [[node] for node in nodes]
+    if question.together:
+        place = len(failures) if question.is_implied else 0
+        failures.insert(place, list(question.together))
+    return failures
 
 
 def _same_failure(columns: Sequence[Column], worst: Column) -> Column | None:
