@@ -67,6 +67,7 @@ class Hardware:
     async def _shut_down(self, node: Node, comes_back: bool) -> None:
         boot = node.booted_at
         await self._world.clock.pass_time(ORDER_SECONDS)
+        node.services.stop(STATISTICS)
         stopall = self._world.tasks.start(node, "stopall", "", "root@pam", self._stop_all(node))
         await stopall.has_ended()
         if node.is_on and node.booted_at == boot:

@@ -54,8 +54,10 @@ class Membership:
         self._world = world
         self.qdevice = qdevice
         self.loss_seconds = real(len(world.nodes)).detection
+        self.revision = 0
         self.seen: dict[str, frozenset[str]] = {}
         self.lost_at: dict[tuple[str, str], float] = {}
+        self._joined_at: dict[str, float] = {}
         self._left: set[str] = set()
         self._told = Told()
         self._dice = random.Random(len(world.nodes))
@@ -69,6 +71,7 @@ class Membership:
 
     def changed(self) -> None:
         """Tells those who act on votes."""
+        self.revision += 1
         for watcher in self._watchers:
             watcher()
 
@@ -147,6 +150,8 @@ class Membership:
                     self.lost_at.pop((name, other), None)
                 else:
                     self.lost_at.setdefault((name, other), heard_last)
+            if members and not self.seen.get(name, members):
+                self._joined_at[name] = self._world.now()
             self.seen[name] = members
         self.changed()
 
@@ -208,10 +213,12 @@ class Membership:
 
     def is_silent(self, viewer: str, name: str, after: float) -> bool:
         """True when the last report that `viewer` has of `name` is older than that many (real
-        thing's) seconds, or was sent before the viewer booted: pmxcfs forgets with its node.
+        thing's) seconds, or was sent before the viewer booted and joined: pmxcfs forgets with its
+        node, and hears of each report once.
         """
         report = self._world.nodes[name].report
-        if report is None or report.at < self._world.nodes[viewer].booted_at:
+        booted = self._world.nodes[viewer].booted_at
+        if report is None or report.at < max(booted, self._joined_at.get(viewer, 0.0)):
             return True
         heard = min(report.at, self.lost_at.get((viewer, name), report.at))
         return self._world.now() - heard > self._world.clock.shortened(after)

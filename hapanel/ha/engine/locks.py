@@ -2,7 +2,8 @@
 
 A lock dies when it was not renewed for 120 s. On a real cluster the pmxcfs of the member with the
 lowest node id counts these, from when it first saw the lock, so a node that has just booted counts
-from its boot; and the first attempt at a dead lock only makes it give the lock up.
+from its boot; and the first attempt at a dead lock only makes it give the lock up. A holder that
+was cut off gets its own lock back at once within 120 s of its last renewal; later it waits, too.
 """
 
 from __future__ import annotations
@@ -37,6 +38,13 @@ def _is_held_by(draft: Draft, lock: Lock, node: str) -> bool:
     return not draft.profile.lock_by_process or lock.boot == draft.machines[node].since
 
 
+def _is_fresh(draft: Draft, lock: Lock, *, dead: bool) -> bool:
+    """Whether its holder may simply go on: a process judges by its own last renewal."""
+    if draft.profile.lock_by_process:
+        return draft.now - lock.renewed < draft.profile.lock_timeout
+    return not dead
+
+
 def take(draft: Draft, name: str, node: str) -> bool:
     """Take or renew a lock for `node`: whether it has it now. Without quorum nobody has."""
     if not draft.is_quorate_on(node):
@@ -44,7 +52,7 @@ def take(draft: Draft, name: str, node: str) -> bool:
     lock = draft.locks.get(name)
     if lock is not None:
         dead = _is_dead(draft, lock)
-        if _is_held_by(draft, lock, node) and (draft.profile.lock_by_process or not dead):
+        if _is_held_by(draft, lock, node) and _is_fresh(draft, lock, dead=dead):
             draft.locks[name] = replace(lock, renewed=draft.now, unlocking=False)
             return True
         if not dead:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from hapanel.ha.engine.actions import (
     Action,
     Configure,
@@ -10,7 +12,6 @@ from hapanel.ha.engine.actions import (
     SetOptions,
     SetRules,
     SetRunning,
-    TellMembers,
 )
 from hapanel.ha.engine.words import Scheduler
 from hapanel.ha.engine.world import Bystander, Load, Members
@@ -24,6 +25,7 @@ from hapanel.lab.world import Guest, World
 
 # Guests outside HA only count where guests under HA are put; a round of the master is often enough.
 BYSTANDERS_SECONDS = 10.0
+_UNWEIGHED = Load()
 
 
 class Sight:
@@ -33,10 +35,15 @@ class Sight:
         self._world = world
         self._configuration = configuration
         self._options: tuple[str | None, ...] | None = None
-        self._is_dynamic = False
+        self._scheduler = Scheduler.BASIC
+        self._is_rewritten = True
         self._is_stale = True
         self._due = 0.0
         self._loads: dict[tuple[int, int], Load] = {}
+
+    def note_configuration(self) -> None:
+        """Somebody wrote something of a resource."""
+        self._is_rewritten = True
 
     def news(self, known: HaWorld, *, of_guests: bool) -> Iterator[Action]:
         """What the engine does not know yet. of_guests: somebody changed something of guests."""
@@ -44,20 +51,26 @@ class Sight:
         if written != self._options:
             self._options = written
             options = options_of(self._world.options)
-            self._is_dynamic = options.scheduler is Scheduler.DYNAMIC
+            self._scheduler, self._is_rewritten = options.scheduler, True
             yield SetOptions(options)
         rules = in_force(self._configuration.rules)
         if rules != known.rules:
             yield SetRules(rules)
-        if of_guests:
-            self._is_stale = True
+        self._is_stale |= of_guests
+        is_due = known.now >= self._due and (self._is_stale or self._scheduler is Scheduler.DYNAMIC)
+        if self._is_rewritten or is_due:
+            self._is_rewritten = False
             yield from self._news_of_resources(known)
+        elif of_guests:
+            yield from self._news_of_places(known)
+        if of_guests:
             yield from self._news_of_running(known)
-        if known.now >= self._due and (self._is_stale or self._is_dynamic):
+        if is_due:
             self._is_stale, self._due = False, known.now + BYSTANDERS_SECONDS
             yield from self._everything_that_runs(known)
 
     def _news_of_resources(self, known: HaWorld) -> Iterator[Action]:
+        """All that is configured, and how large it is."""
         resources = self._configuration.resources
         for sid in known.guests.keys() - resources.keys():
             yield Remove(sid)
@@ -68,6 +81,14 @@ class Sight:
             seen = self._ha_guest(resource, guest)
             if seen != known.guests.get(sid):
                 yield Configure(seen)
+
+    def _news_of_places(self, known: HaWorld) -> Iterator[Action]:
+        """Where the configurations lie, and whether they are locked: that changes all the time."""
+        for sid, before in known.guests.items():
+            resource = self._configuration.resources[sid]
+            guest = self._world.guests.get(resource.vmid)
+            if guest and (guest.node != before.node or guest.lock != before.lock):
+                yield Configure(replace(before, node=guest.node, lock=guest.lock))
 
     def _ha_guest(self, resource: Resource, guest: Guest) -> HaGuest:
         return HaGuest(
@@ -82,9 +103,11 @@ class Sight:
         )
 
     def _load(self, guest: Guest) -> Load:
-        """What it is assigned; the dynamic scheduler alone asks what it uses."""
+        """What it is assigned and uses, as far as the scheduler asks for it."""
+        if self._scheduler is Scheduler.BASIC:
+            return _UNWEIGHED
         cores, memory, report = guest.cores, guest.memory, guest.report
-        if self._is_dynamic and report is not None:
+        if self._scheduler is Scheduler.DYNAMIC and report is not None:
             used = cores * report.cpu
             return Load(maxcpu=float(cores), maxmem=memory, cpu=used, mem=report.mem)
         if (cores, memory) not in self._loads:
@@ -133,10 +156,3 @@ def members_seen(world: World, membership: Membership) -> Members:
     online = frozenset(name for name in world.nodes if membership.is_online(viewer, name))
     lowest = min(online, key=lambda name: world.nodes[name].node_id, default=None)
     return Members(online=online, is_quorate=True, lowest=lowest)
-
-
-def news_of_members(world: World, membership: Membership, known: HaWorld) -> Iterator[Action]:
-    """The membership, when it is another one."""
-    seen = members_seen(world, membership)
-    if seen != known.members:
-        yield TellMembers(seen)

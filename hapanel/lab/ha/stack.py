@@ -19,6 +19,7 @@ from hapanel.ha.engine.actions import (
     StartLrm,
     StopCrm,
     StopLrm,
+    TellMembers,
     apply,
 )
 from hapanel.ha.engine.environment import Events, Living
@@ -32,7 +33,7 @@ from hapanel.lab.ha.beginning import empty_world, settled
 from hapanel.lab.ha.configuration import Configuration, Resource
 from hapanel.lab.ha.effects import Effects
 from hapanel.lab.ha.ledger import Ledger
-from hapanel.lab.ha.sight import Sight, news_of_members
+from hapanel.lab.ha.sight import Sight, members_seen
 from hapanel.lab.ha.work import Workers
 from hapanel.lab.hardware import Hardware
 from hapanel.lab.membership import Membership
@@ -69,6 +70,7 @@ class HaManager:
         self._effects = Effects(world, hardware, self.configuration)
         self._jobs = Crowd()
         self._guests_changed = True
+        self._counted: object = None
         self._halting: dict[str, bool] = {}
         self._served: dict[tuple[str, str], bool] = {}
         self._powered = dict.fromkeys(world.nodes, True)
@@ -78,7 +80,7 @@ class HaManager:
         self._alarm: asyncio.TimerHandle | None = None
         hardware.is_managed = self.is_managed
         hardware.farewell = self.halt
-        self.configuration.on_change = self._note_guests
+        self.configuration.on_change = self._note_configuration
 
     def _begin(self, world: HaWorld) -> Living:
         return Living(world, _Moments(self._world.clock), self._world.clock.speed)
@@ -178,7 +180,8 @@ class HaManager:
 
     # the turns
 
-    def _note_guests(self) -> None:
+    def _note_configuration(self) -> None:
+        self._sight.note_configuration()
         self._guests_changed = True
 
     def _on_change(self) -> None:
@@ -190,8 +193,7 @@ class HaManager:
         if power:
             self._take_in(self._living.enter(*power))
         self._guests_changed = True
-        actions = [*self._news_of_services()]
-        actions += news_of_members(self._world, self._membership, self.world)
+        actions = [*self._news_of_services(), *self._news_of_members()]
         if actions:
             self._enter(*actions)
         else:
@@ -215,6 +217,14 @@ class HaManager:
                 if runs != self._served.get((name, service), True):
                     yield (_STARTS if runs else _STOPS)[service](name)
                 self._served[name, service] = runs
+
+    def _news_of_members(self) -> Iterable[Action]:
+        """Counted anew when a view, a vote or a file system is another one."""
+        machines = tuple((each.is_on, each.has_file_system) for each in self._world.nodes.values())
+        counted = (self._membership.revision, machines)
+        if counted != self._counted:
+            self._counted = counted
+            yield TellMembers(members_seen(self._world, self._membership))
 
     def _enter(self, *actions: Action) -> None:
         """Lets the engine see the lab, do what is due, and take the actions in."""

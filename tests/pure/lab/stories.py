@@ -19,9 +19,13 @@ class Story:
     """A scenario that lives, at the real thing's pace unless `speed` says otherwise."""
 
     def __init__(
-        self, scenario: str = "clusterubd", *, speed: float = 1, master: str | None = None
+        self,
+        scenario: str | Scenario = "clusterubd",
+        *,
+        speed: float = 1,
+        master: str | None = None,
     ) -> None:
-        spec: Scenario = load(scenario)
+        spec = load(scenario) if isinstance(scenario, str) else scenario
         self.world = build(spec, Clock(speed, epoch=EPOCH), "127.0.0")
         device = QDevice(spec.qdevice) if spec.qdevice else None
         self.membership = Membership(self.world, device)

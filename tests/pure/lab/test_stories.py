@@ -19,6 +19,7 @@ from hapanel.lab.migration.live import live_migration
 from hapanel.lab.names import Kind
 from hapanel.lab.power import Action, work_of
 from hapanel.lab.tasks import Task
+from tests.pure.lab.asking import Client
 from tests.pure.lab.stories import Story
 from tests.pure.lab.virtual_time import play
 
@@ -274,6 +275,52 @@ def test_with_a_qdevice_the_guests_come_back_after_the_dead_nodes_lock() -> None
         runs = await tale.until(lambda: tale.world.guests[100].is_running)
         assert 120 < runs < 150
         assert tale.world.guests[100].node == "slave"
+
+    play(story())
+
+
+def test_cluster_status_flickers_from_the_qdevices_vote_until_the_dead_node_is_back() -> None:
+    async def told(client: Client, node: str) -> bool:
+        rows = await client.data(node, "GET", "/cluster/status")
+        return bool(next(row["quorate"] for row in rows if row["type"] == "cluster"))
+
+    async def story() -> None:
+        tale = Story("clusterubd-qdevice", master="slave")
+        client = Client(tale)
+
+        async def heard(seconds: int) -> set[bool]:
+            """What slave tells in so many seconds."""
+            found = set()
+            for _ in range(seconds):
+                await asyncio.sleep(1)
+                found.add(await told(client, "slave"))
+            return found
+
+        tale.crash("master")
+        assert await heard(11) == {True}
+        assert not tale.membership.is_quorate("slave")
+        await asyncio.sleep(1.5)
+        assert await heard(1) == {False}
+        await asyncio.sleep(1)
+        assert tale.membership.is_quorate("slave")
+        assert await heard(30) == {True, False}
+        tale.power_on("master")
+        await tale.until(lambda: tale.membership.is_online("slave", "master"))
+        assert await heard(10) == {True}
+
+    play(story())
+
+
+def test_a_healthy_master_with_guests_resets_itself_after_the_idle_nodes_death() -> None:
+    async def story() -> None:
+        tale = Story(master="slave")
+        tale.crash("slave")
+        fell = await tale.until(lambda: not tale.world.nodes["master"].is_on)
+        assert 60 < fell < 80
+        assert not any(guest.is_running for guest in tale.world.guests.values())
+        await tale.until(lambda: tale.world.nodes["master"].is_on)
+        await asyncio.sleep(200)
+        assert not any(guest.is_running for guest in tale.world.guests.values())
 
     play(story())
 

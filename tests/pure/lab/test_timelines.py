@@ -1,7 +1,7 @@
 """What endpoints say second by second agrees with recorded runs of the real code.
 
-Order and time, as far as corosync, pmxcfs, pvestatd and the migrations themselves decide it: what
-HA decides (when a guest is fenced, moved, started) is told by test_stories.py.
+Of three nodes, as far as corosync, pmxcfs and pvestatd decide it, and how single requests of two
+nodes' runs are answered. Those runs as a whole are in test_paper_runs.py.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from hapanel.lab.hardware import BOOT_SECONDS
 from tests.pure.lab.asking import Client
 from tests.pure.lab.stories import Story
 from tests.pure.lab.timelines import (
     Course,
     differences,
     look,
-    paper_run,
     requests_of,
     sandbox_run,
 )
@@ -44,25 +42,6 @@ def crash(*nodes: str) -> Callable[[Story, Client], Awaitable[None]]:
     return event
 
 
-def power_on(node: str) -> Callable[[Story, Client], Awaitable[None]]:
-    """The recorded nodes were on at once, the lab's boot first."""
-
-    async def event(story: Story, _client: Client) -> None:
-        story.power_on(node)
-
-    return event
-
-
-def migrate(source: str, target: str) -> Callable[[Story, Client], Awaitable[None]]:
-    """A live migration of 100 that HA knows nothing of."""
-
-    async def event(_story: Story, client: Client) -> None:
-        path = f"/nodes/{source}/qemu/100/migrate"
-        await client.data(source, "POST", path, target=target, online=1)
-
-    return event
-
-
 def played(story: Callable[[], Story], viewer: str, until: float, *events: Event) -> Course:
     """The run as `viewer` tells it, looked at every two seconds."""
 
@@ -81,44 +60,6 @@ def played(story: Callable[[], Story], viewer: str, until: float, *events: Event
         return course
 
     return play(run())
-
-
-def paper(master: str, scenario: str = "clusterubd-runs") -> Callable[[], Story]:
-    """The two nodes, with the manager's seat on `master`."""
-    return lambda: Story(scenario, master=master)
-
-
-def on_at(seconds: float, node: str) -> Event:
-    """Powered on so that its boot is over at that second."""
-    return seconds - BOOT_SECONDS, power_on(node)
-
-
-PAPER_RUNS = {
-    "f-master-dies-no-qdevice": (
-        "slave", "master pulled", ALL, 480.0, paper("slave"),
-        ((0.0, crash("master")), on_at(362.1, "master")),
-    ),
-    "f2-crm-master-dies-no-qdevice": (
-        "slave", "master pulled", ALL, 160.0, paper("master"),
-        ((0.0, crash("master")), on_at(46.7, "master")),
-    ),
-    "g-master-dies-qdevice": (
-        "slave", "master pulled", NOT_HA, 260.0, paper("slave", "clusterubd-qdevice"),
-        ((0.0, crash("master")), on_at(186.4, "master")),
-    ),
-    "h-slave-dies-no-qdevice": (
-        "master", "slave pulled", NOT_HA, 60.0, paper("slave"),
-        ((0.0, crash("slave")),),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("run", PAPER_RUNS)
-def test_a_nodes_death_and_return_are_told_in_the_recorded_seconds(run: str, facts: Path) -> None:
-    viewer, start, pattern, until, story, events = PAPER_RUNS[run]
-    recorded = paper_run(facts / "paper-runs" / run, viewer, lambda event: start in event)
-    ours = played(story, viewer, until, *events).only(pattern, until)
-    assert not list(differences(recorded.only(pattern, until), ours))
 
 
 SANDBOX_RUNS = {
@@ -157,20 +98,6 @@ SANDBOX = """{
      "storage": "shared1"}
   ]
 }"""
-
-
-def test_a_plain_live_migration_is_told_in_the_recorded_order(facts: Path) -> None:
-    folder = facts / "paper-runs" / "b-plain-migration"
-    recorded = paper_run(folder, "slave", lambda event: event.startswith("b1:"))
-    theirs = recorded.only("^qemu/100$", 15)
-
-    def without_ha() -> Story:
-        tale = Story("clusterubd-runs")
-        tale.ha.configuration.remove("vm:100", purge=True)
-        return tale
-
-    ours = played(without_ha, "slave", 120, (0.0, migrate("master", "slave")))
-    assert not list(differences(theirs, ours.only("^qemu/100$", 120), in_time=False))
 
 
 ASKED_RUNS = {

@@ -1,6 +1,6 @@
 """What endpoints said second by second in recorded runs, and what the lab says in the same run.
 
-Only what corosync, pmxcfs, pvestatd and migrations decide is told; what HA decides is not.
+`facts_of` tells what corosync, pmxcfs, pvestatd and migrations decide, `ha_facts_of` what HA does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ TOLERANCE_SECONDS = 6.0
 TOLERANCE_SHARE = 0.03
 
 Facts = dict[str, str]
+Told = Callable[[Mapping[str, Any]], Facts]
+_DATE = re.compile(r", \w{3} \w{3} +\d+ [\d:]{8} \d{4}")
 
 
 def facts_of(answers: Mapping[str, Any]) -> Facts:
@@ -40,6 +42,25 @@ def facts_of(answers: Mapping[str, Any]) -> Facts:
         if row["type"] == "quorum":
             found["quorate"] = str(row["quorate"])
     return found
+
+
+def ha_facts_of(answers: Mapping[str, Any]) -> Facts:
+    """Fact -> value: hastates, and the rows of the HA manager without their dates."""
+    found: Facts = {}
+    for row in answers["/cluster/resources"]:
+        if row["type"] in ("qemu", "lxc", "node"):
+            found[f"hastate {row['id']}"] = row.get("hastate", "")
+    for row in answers["/cluster/ha/status/current"]:
+        if row["type"] in ("service", "lrm", "master"):
+            found[f"ha {row['id']}"] = _DATE.sub("", row["status"])
+        elif row["type"] == "fencing":
+            found["ha fencing"] = row["status"]
+    return found
+
+
+def all_facts_of(answers: Mapping[str, Any]) -> Facts:
+    """Both."""
+    return facts_of(answers) | ha_facts_of(answers)
 
 
 @dataclass
@@ -74,26 +95,52 @@ class Course:
         return next(at for at, seen in self.changes[fact] if seen == value)
 
 
-def differences(recorded: Course, played: Course, *, in_time: bool = True) -> Iterator[str]:
-    """Other values, another order, or more than a poll apart."""
+def differences(
+    recorded: Course,
+    played: Course,
+    *,
+    in_time: bool = True,
+    seconds: float = TOLERANCE_SECONDS,
+    passing: float = 0.0,
+) -> Iterator[str]:
+    """Other values, another order, or more than so many seconds apart.
+
+    passing: values that lasted no longer may be seen by one and missed by the other.
+    """
     for fact in sorted(set(recorded.changes) & set(played.changes)):
         theirs, ours = recorded.changes[fact], played.changes[fact]
-        if [value for _, value in theirs] != [value for _, value in ours]:
+        if _values(theirs) != _values(ours):
+            theirs, ours = _lasting(theirs, passing), _lasting(ours, passing)
+        if _values(theirs) != _values(ours):
             yield f"{fact}: {ours} instead of {theirs}"
             continue
         for (there, value), (here, _) in zip(theirs[1:], ours[1:], strict=True):
-            allowed = max(TOLERANCE_SECONDS, TOLERANCE_SHARE * there)
+            allowed = max(seconds, TOLERANCE_SHARE * there)
             if in_time and abs(here - there) > allowed:
                 yield f"{fact} is {value!r} at {here:.0f} s instead of {there:.0f} s"
 
 
-async def look(client: Client, node: str) -> Facts:
+def _values(changes: list[tuple[float, str]]) -> list[str]:
+    return [value for _, value in changes]
+
+
+def _lasting(changes: list[tuple[float, str]], passing: float) -> list[tuple[float, str]]:
+    """The changes to values that lasted longer; the last one lasts."""
+    kept: list[tuple[float, str]] = []
+    ends = [at for at, _ in changes[1:]] + [float("inf")]
+    for (at, value), end in zip(changes, ends, strict=True):
+        if (end - at > passing or not kept) and (not kept or kept[-1][1] != value):
+            kept.append((at, value))
+    return kept
+
+
+async def look(client: Client, node: str, told: Told = facts_of) -> Facts:
     """The facts as that node tells them now."""
     answers = {}
     for path in ENDPOINTS:
         answer = await client.ask(node, "GET", path)
         answers[path] = msgspec.json.decode(answer.body)["data"]
-    return facts_of(answers)
+    return told(answers)
 
 
 def sandbox_run(path: Path) -> Course:
@@ -111,7 +158,9 @@ def _renamed(text: str) -> str:
     return re.sub(r"\b(qemu|lxc)/(\d+)\b", lambda m: f"{m[1]}/{int(m[2]) + 1000}", text)
 
 
-def paper_run(folder: Path, node: str, is_start: Callable[[str], bool]) -> Course:
+def paper_run(
+    folder: Path, node: str, is_start: Callable[[str], bool], told: Told = facts_of
+) -> Course:
     """A recorded run of the two-node cluster as `node` told it, from the event that starts it."""
     events = json.loads((folder / "events.json").read_text())
     zero = next(event["epoch"] for event in events if is_start(str(event.get("event"))))
@@ -121,7 +170,7 @@ def paper_run(folder: Path, node: str, is_start: Callable[[str], bool]) -> Cours
         row = json.loads(line)
         answers = {p: row[p].get("data") for p in ENDPOINTS if isinstance(row.get(p), dict)}
         if row.get("node") == node and len(answers) == len(ENDPOINTS) and all(answers.values()):
-            course.note(row["epoch"] - zero, facts_of(answers))
+            course.note(row["epoch"] - zero, told(answers))
     return course
 
 
