@@ -28,6 +28,8 @@ class Permission(StrEnum):
     SEE_SETTINGS = "see_settings"
     SEE_PATTERNS = "see_patterns"
     MIGRATE_GUESTS = "migrate_guests"
+    CHANGE_HA = "change_ha"  # HA resources and rules
+    DISARM_HA = "disarm_ha"  # the whole cluster's HA, off and on
     CHANGE_CLUSTERS = "change_clusters"  # add, change, remove a cluster's record
     CHANGE_SERVICES = "change_services"
     CHANGE_PEOPLE = "change_people"
@@ -47,6 +49,8 @@ RULES: dict[Permission, frozenset[Role]] = {
     Permission.SEE_SETTINGS: _STAFF,
     Permission.SEE_PATTERNS: _EVERYBODY,
     Permission.MIGRATE_GUESTS: _STAFF,
+    Permission.CHANGE_HA: _STAFF,
+    Permission.DISARM_HA: _ADMINISTRATORS,
     Permission.CHANGE_CLUSTERS: _ADMINISTRATORS,
     Permission.CHANGE_SERVICES: _STAFF,
     Permission.CHANGE_PEOPLE: _ADMINISTRATORS,

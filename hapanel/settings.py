@@ -224,6 +224,17 @@ SPECTACULAR_SETTINGS = {
         "ReadinessCode": "hapanel.api.readiness.CODES",
         "MigrationMode": ["online", "restart", "offline"],
         "ClusterMode": ["watch", "operate"],
+        "HaRequest": ["started", "stopped", "disabled", "ignored"],
+        "HaChange": [
+            "add_ha_resource",
+            "change_ha_resource",
+            "remove_ha_resource",
+            "add_ha_rule",
+            "change_ha_rule",
+            "remove_ha_rule",
+            "disarm_ha",
+            "arm_ha",
+        ],
         "ServiceState": ["up", "degraded", "down", "maintenance", "unknown"],
         "OperationState": [
             "scheduled",

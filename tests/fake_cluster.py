@@ -6,9 +6,13 @@ arrived is carried out, whether or not its answer does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
 
 from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.names import GuestType, Upid
@@ -39,11 +43,8 @@ from hapanel.ports.cluster import (
 )
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
-from hapanel.ports.errors import (
-    ClusterError,
-    PermissionMissing,
-    Unreachable,
-)
+from hapanel.ports.errors import ClusterError, PermissionMissing, ServerFault, Unreachable
+from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
 from hapanel.ports.lab import LabControl
 from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from hapanel.ports.ssh_errors import (
@@ -93,6 +94,12 @@ class FakeCluster:
         self.failure_lines: list[str] = []
         self.duration = 6.0
         self.ha_takes = True
+        # What is configured, and whether the HA manager works at its queue.
+        self.ha_config: dict[str, HaService] = {}
+        self.ha_rules_: dict[str, HaRule] = {}
+        self.armed: str | None = None
+        self.writes: list[tuple[str, str]] = []
+        self.obeys = True
         self.manager_state: str | None = "active"
         self.not_allowed: dict[str, tuple[str, ...]] = {}
         self._pid = 100
@@ -228,7 +235,7 @@ class FakeCluster:
             quorum_text="OK" if self.quorate else "No quorum on node 'master'!",
             manager_node="master",
             manager_state=self.manager_state,
-            armed_state=None,
+            armed_state=self.armed,
             lrms=tuple(
                 LrmState(node=node, state="active", dead=False, text="")
                 for node in ("master", "slave")
@@ -311,7 +318,8 @@ class FakeCluster:
         return {"master": "AA:" * 31 + "AA", "slave": "BB:" * 31 + "BB"}
 
     def ha_services(self) -> tuple[HaService, ...]:
-        return ()
+        self._enter("ha_services")
+        return tuple(self.ha_config.values())
 
     def ha_groups(self) -> tuple[HaGroup, ...]:
         return ()
@@ -321,7 +329,62 @@ class FakeCluster:
 
     def ha_rules(self) -> tuple[HaRule, ...]:
         self._enter("ha_rules")
-        return ()
+        return tuple(self.ha_rules_.values())
+
+    def add_ha_resource(self, sid: str, settings: ResourceSettings) -> None:
+        with self._writing("add_ha_resource", sid):
+            self.ha_config[sid] = HaService(
+                sid=sid, node=None, **({"state": "started"} | _told(settings))
+            )
+
+    def change_ha_resource(self, sid: str, settings: ResourceSettings, digest: str | None) -> None:
+        with self._writing("change_ha_resource", sid):
+            if digest != self.ha_config[sid].digest:
+                raise ServerFault("detected modified configuration", status=500)
+            self.ha_config[sid] = replace(self.ha_config[sid], **_told(settings))
+
+    def remove_ha_resource(self, sid: str) -> None:
+        with self._writing("remove_ha_resource", sid):
+            self.ha_config.pop(sid, None)
+
+    def add_ha_rule(self, rule: str, settings: RuleSettings) -> None:
+        with self._writing("add_ha_rule", rule):
+            self.ha_rules_[rule] = HaRule(rule=rule, **_told(settings))
+
+    def change_ha_rule(self, rule: str, settings: RuleSettings, digest: str | None) -> None:
+        with self._writing("change_ha_rule", rule):
+            self.ha_rules_[rule] = replace(self.ha_rules_[rule], **_told(settings))
+
+    def remove_ha_rule(self, rule: str) -> None:
+        with self._writing("remove_ha_rule", rule):
+            self.ha_rules_.pop(rule, None)
+
+    def disarm_ha(self, resource_mode: str) -> None:
+        with self._writing("disarm_ha", resource_mode):
+            self._queue("disarming", "disarmed")
+
+    def arm_ha(self) -> None:
+        with self._writing("arm_ha", ""):
+            self._queue("armed")
+
+    def _queue(self, *states: str) -> None:
+        """The HA manager goes through these states, one each ten seconds, if it is at work."""
+        for n, state in enumerate(states, start=1):
+            if self.obeys:
+                self.start("crm", 0, user="root@pam", seconds=10 * n, on_end=self._become(state))
+
+    def _become(self, armed: str) -> Callable[[], None]:
+        def become() -> None:
+            self.armed = armed
+
+        return become
+
+    @contextmanager
+    def _writing(self, name: str, key: str) -> Iterator[None]:
+        self._enter(name)
+        self.writes.append((name, key))
+        yield
+        self._leave(name)
 
     def votes(self) -> tuple[NodeVotes, ...]:
         return ()
@@ -390,6 +453,11 @@ class FakeCluster:
             mem=2 * GIB,
             maxmem=4 * GIB,
         )
+
+
+def _told(settings: ResourceSettings | RuleSettings) -> dict[str, Any]:
+    told = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def void(_value: object) -> None:

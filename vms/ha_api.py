@@ -87,7 +87,7 @@ class HaResourceFilter(Filters):
     retrieve=extend_schema(operation_id="get_ha_resource", summary="One HA resource"),
 )
 class HaResourceViewSet(ReadRows, GenericViewSet[HaResource]):
-    """What the HA manager keeps running; read only."""
+    """What the HA manager keeps running. Changes are the API's own room's (hapanel.api)."""
 
     see = Permission.SEE_CLUSTERS
     queryset = HaResource.objects.select_related("cluster").defer(

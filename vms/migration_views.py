@@ -15,7 +15,7 @@ from hapanel.kernel.refusal import Refusal, Refused
 from hapanel.operations.asking import page_asker
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, rank_targets, request_migration
-from hapanel.operations.models import Kind, Operation
+from hapanel.operations.models import HA_KINDS, Kind, Operation
 from hapanel.operations.resolve import resolve
 from hapanel.operations.selectors import migrations_of
 from hapanel.operations.wishes import MigrationPlan, MigrationWish, Resolution, TargetChoice
@@ -139,8 +139,8 @@ def cancel_migration(request: HttpRequest, operation_id: int) -> HttpResponse:
 @requires(Permission.MIGRATE_GUESTS)
 @require_POST
 def settle_migration(request: HttpRequest, operation_id: int) -> HttpResponse:
-    """A person says what became of a migration that needs attention."""
-    operation = get_object_or_404(Operation, pk=operation_id, kind=Kind.MIGRATE)
+    """A person says what became of a migration, or a change of HA, that needs attention."""
+    operation = get_object_or_404(Operation, pk=operation_id, kind__in=[Kind.MIGRATE, *HA_KINDS])
     form = SettleForm(request.POST)
     if not form.is_valid():
         return HttpResponseRedirect(operation.get_absolute_url())

@@ -12,6 +12,9 @@ from hapanel.api.capacity import CapacityView
 from hapanel.api.clusters import ClusterViewSet
 from hapanel.api.docs import DocsView, NothingHere
 from hapanel.api.forecasts import ForecastView
+from hapanel.api.ha_resources import HaResources
+from hapanel.api.ha_rules import HaRules
+from hapanel.api.ha_status import HaStatusView
 from hapanel.api.migrations import MigrationViewSet
 from hapanel.api.operations import OperationViewSet
 from hapanel.api.readiness import ReadinessView
@@ -19,13 +22,13 @@ from hapanel.api.services import ServiceViewSet
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
 from vms.api import GuestViewSet
-from vms.ha_api import HaResourceViewSet
 from vms.replication_api import DrbdResourceViewSet
 
 paths.register()
 
 LIST: dict[str, Any] = {"get": "list"}
 ONE: dict[str, Any] = {"get": "retrieve"}
+CHANGE: dict[str, Any] = {"patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     path("clusters/", ClusterViewSet.as_view({**LIST, "post": "create"}), name="api-clusters"),
@@ -39,10 +42,14 @@ urlpatterns = [
     path("storages/", StorageViewSet.as_view(LIST), name="api-storages"),
     path("vms/", GuestViewSet.as_view(LIST), name="api-vms"),
     path("vms/<name:cluster>/<number:vmid>/", GuestViewSet.as_view(ONE), name="api-vm"),
-    path("ha-resources/", HaResourceViewSet.as_view(LIST), name="api-ha-resources"),
+    path(
+        "ha-resources/",
+        HaResources.as_view({**LIST, "post": "create"}),
+        name="api-ha-resources",
+    ),
     path(
         "ha-resources/<name:cluster>/<sid:sid>/",
-        HaResourceViewSet.as_view(ONE),
+        HaResources.as_view({**ONE, **CHANGE}),
         name="api-ha-resource",
     ),
     path("drbd-resources/", DrbdResourceViewSet.as_view(LIST), name="api-drbd-resources"),
@@ -51,6 +58,13 @@ urlpatterns = [
         DrbdResourceViewSet.as_view(ONE),
         name="api-drbd-resource",
     ),
+    path("ha-rules/", HaRules.as_view({**LIST, "post": "create"}), name="api-ha-rules"),
+    path(
+        "ha-rules/<name:cluster>/<rule:rule>/",
+        HaRules.as_view({**ONE, **CHANGE}),
+        name="api-ha-rule",
+    ),
+    path("ha-status/<name:cluster>/", HaStatusView.as_view(), name="api-ha-status"),
     path(
         "migrations/",
         MigrationViewSet.as_view({**LIST, "post": "create"}),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hapanel.ha import migration_refusals as no
-from hapanel.ha.migration_facts import DiskFacts, MigrationMode, MoveFacts, RuleFacts
+from hapanel.ha.migration_facts import ClusterFacts, DiskFacts, MigrationMode, MoveFacts, RuleFacts
 from hapanel.kernel.names import GuestType
 from hapanel.kernel.refusal import Refusal
 from hapanel.kernel.units import format_bytes
@@ -53,16 +53,19 @@ def judge(facts: MoveFacts) -> Judgement:
     return Judgement(tuple(refusals), tuple(warnings), tuple(passed))
 
 
-def _cluster_is_seen(facts: MoveFacts) -> Findings:
-    cluster = facts.cluster
+def why_not_seen(cluster: ClusterFacts) -> Refusal | None:
+    """Why nothing can be judged of the cluster now; None when it is seen."""
     if cluster.sees:
-        return
+        return None
     if cluster.why_blind or cluster.age_seconds is None:
-        why = cluster.why_blind or "-"
-        yield Finding(no.CLUSTER_NOT_SEEN(cluster=cluster.name, reason=why))
-    else:
-        age = round(cluster.age_seconds)
-        yield Finding(no.CLUSTER_STALE(cluster=cluster.name, seconds=age))
+        return no.CLUSTER_NOT_SEEN(cluster=cluster.name, reason=cluster.why_blind or "-")
+    return no.CLUSTER_STALE(cluster=cluster.name, seconds=round(cluster.age_seconds))
+
+
+def _cluster_is_seen(facts: MoveFacts) -> Findings:
+    blind = why_not_seen(facts.cluster)
+    if blind is not None:
+        yield Finding(blind)
 
 
 def _panel_may(facts: MoveFacts) -> Findings:

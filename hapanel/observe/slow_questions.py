@@ -17,10 +17,10 @@ from hapanel.live.stream import Kind, connection
 from hapanel.observe.journal import Journal
 from hapanel.observe.record_state import write_votes
 from hapanel.ports.cluster import ClusterGateway
-from hapanel.ports.cluster import HaRule as RuleAnswer
 from hapanel.ports.errors import ClusterError, Unreachable
 from nodes.models import Cluster, Event, Node, Storage
-from vms.models import HaResource, HaRule
+from vms.ha_records import record_rules
+from vms.models import HaResource
 
 logger = logging.getLogger(__name__)
 
@@ -158,34 +158,8 @@ def _resources(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> N
 
 
 def _rules(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
-    answers = {answer.rule: answer for answer in gateway.ha_rules()}
-    rows = {row.rule: row for row in HaRule.objects.filter(cluster=cluster)}
-    changed = False
-    for name, answer in answers.items():
-        said = _rule_fields(answer)
-        row = rows.get(name)
-        if row is None or any(getattr(row, field) != value for field, value in said.items()):
-            HaRule.objects.update_or_create(
-                cluster=cluster, rule=name, defaults=said | {"changed_at": timezone.now()}
-            )
-            changed = True
-    gone = [row.pk for name, row in rows.items() if name not in answers]
-    if gone:
-        HaRule.objects.filter(pk__in=gone).delete()
-    journal.hint(Kind.HA, ["rules"] if changed or gone else [])
-
-
-def _rule_fields(answer: RuleAnswer) -> dict[str, Any]:
-    return {
-        "type": answer.type[:32],
-        "resources": list(answer.resources),
-        "nodes": list(answer.nodes),
-        "affinity": (answer.affinity or "")[:16],
-        "strict": answer.strict,
-        "disabled": answer.disabled,
-        "comment": answer.comment or "",
-        "errors": answer.errors or "",
-    }
+    changed = record_rules(cluster, gateway.ha_rules())
+    journal.hint(Kind.HA, ["rules"] if changed else [])
 
 
 def _groups(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:

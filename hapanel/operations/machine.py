@@ -19,13 +19,14 @@ from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import (
     add_cluster_steps,
     change_cluster_steps,
+    ha_change_steps,
     migrate_steps,
     ssh_access_steps,
     switch_lab_steps,
 )
 from hapanel.operations.doors import Doors
 from hapanel.operations.lease import claimed, runnable_filter
-from hapanel.operations.models import Kind, Operation, State, Step
+from hapanel.operations.models import HA_KINDS, Kind, Operation, State, Step
 from hapanel.operations.work import LostClaim, Work, noted
 from hapanel.ports.errors import ClusterError, NodeUnreachable, SignInRefused
 
@@ -63,6 +64,7 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     Kind.CHANGE_CLUSTER: change_cluster_steps.STEPS,
     Kind.SWITCH_LAB: switch_lab_steps.STEPS,
     Kind.CHANGE_SSH: ssh_access_steps.STEPS,
+    **dict.fromkeys(HA_KINDS, ha_change_steps.STEPS),
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
@@ -70,6 +72,7 @@ FIRST_STEP = {
     Kind.CHANGE_CLUSTER: Step.CONNECTING,
     Kind.SWITCH_LAB: Step.PREFLIGHT,
     Kind.CHANGE_SSH: Step.CHECKING_SSH,
+    **dict.fromkeys(HA_KINDS, Step.PREFLIGHT),
 }
 
 logger = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hapanel.ha.change.effect import Difference
 from nodes.models import Cluster
 
 
@@ -22,6 +24,26 @@ class Kind(models.TextChoices):
     CHANGE_CLUSTER = "change_cluster", _("Change cluster")
     SWITCH_LAB = "switch_lab", _("Lab switch")
     CHANGE_SSH = "change_ssh", _("Change ssh access")
+    ADD_HA_RESOURCE = "add_ha_resource", _("Put under HA")
+    CHANGE_HA_RESOURCE = "change_ha_resource", _("Change HA resource")
+    REMOVE_HA_RESOURCE = "remove_ha_resource", _("Take out of HA")
+    ADD_HA_RULE = "add_ha_rule", _("Add HA rule")
+    CHANGE_HA_RULE = "change_ha_rule", _("Change HA rule")
+    REMOVE_HA_RULE = "remove_ha_rule", _("Remove HA rule")
+    DISARM_HA = "disarm_ha", _("Disarm HA")
+    ARM_HA = "arm_ha", _("Arm HA")
+
+
+HA_KINDS = (
+    Kind.ADD_HA_RESOURCE,
+    Kind.CHANGE_HA_RESOURCE,
+    Kind.REMOVE_HA_RESOURCE,
+    Kind.ADD_HA_RULE,
+    Kind.CHANGE_HA_RULE,
+    Kind.REMOVE_HA_RULE,
+    Kind.DISARM_HA,
+    Kind.ARM_HA,
+)
 
 
 class State(models.TextChoices):
@@ -51,6 +73,7 @@ class Step(models.TextChoices):
     WAITING_FOR_HA = "waiting_for_ha", _("Waiting for the HA manager")
     FOLLOWING = "following", _("Following the task")
     VERIFYING = "verifying", _("Checking where the guest is")
+    CONFIRMING = "confirming", _("Reading back what is configured")
     # Adding a cluster.
     CONNECTING = "connecting", _("Looking at the certificate")
     SIGNING_IN = "signing_in", _("Trying the token")
@@ -140,6 +163,16 @@ class Operation(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("operation", args=[self.pk])
+
+    @property
+    def is_about_ha(self) -> bool:
+        """Whether it changes the HA configuration or arms or disarms HA."""
+        return self.kind in HA_KINDS
+
+    @property
+    def promise(self) -> tuple[Difference, ...]:
+        """What was foretold of a change of HA when it was asked for."""
+        return msgspec.convert(self.params.get("promise", []), tuple[Difference, ...])
 
     @property
     def is_open(self) -> bool:

@@ -17,13 +17,15 @@ Rights = Mapping[str, Mapping[str, bool]]
 @dataclass(frozen=True, slots=True)
 class Need:
     """One privilege on a path. `without` says what does not work without it (an English template
-    for gettext). `to_watch`: needed for watching, not for operating."""
+    for gettext). `to_watch`: needed for watching, not for operating. `propagates` is False for what
+    is needed on the path alone and would allow more below it."""
 
     privilege: str
     path: str
     without: str
     to_watch: bool = False
     is_vital: bool = False
+    propagates: bool = True
 
 
 NEEDS = (
@@ -52,6 +54,12 @@ NEEDS = (
         "Sys.Modify",
         "/nodes",
         _("A migration that the HA manager runs cannot be cancelled from here."),
+    ),
+    Need(
+        "Sys.Console",
+        "/",
+        _("HA resources and rules cannot be changed, and HA cannot be disarmed or armed."),
+        propagates=False,
     ),
     Need(
         "VM.Config.Disk",

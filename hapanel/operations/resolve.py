@@ -10,7 +10,7 @@ from hapanel.kernel.refusal import Refused, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import timeline
 from hapanel.operations.adoption import HA_REQUEST, task_types
-from hapanel.operations.models import Operation, State, Step
+from hapanel.operations.models import Kind, Operation, State, Step
 from hapanel.operations.recording import nudge
 from hapanel.operations.wishes import Asker, Resolution
 
@@ -26,10 +26,16 @@ NOT_ITS_TASK = refusal_kind(
     status=422,
     field="upid",
 )
+NO_TASK = refusal_kind(
+    "no-task-to-follow",
+    _("Operation %(operation)s has no task in Proxmox that could be followed."),
+    _("Wait until it shows itself, or say that nothing happened."),
+    status=422,
+)
 CLOSED_BY_PERSON = refusal_kind(
     "closed-by-person",
-    _("%(actor)s looked and found that the migration never began."),
-    _("Ask again if the guest shall still move."),
+    _("%(actor)s looked and found that nothing had happened."),
+    _("Ask again if it shall still be done."),
 )
 
 
@@ -74,6 +80,8 @@ def _changes(
 
 
 def _task_of(operation: Operation, upid: str) -> Upid:
+    if operation.kind != Kind.MIGRATE:
+        raise Refused(NO_TASK(operation=operation.pk))
     try:
         task = Upid.parse(upid)
     except ValueError:

@@ -19,6 +19,14 @@ _ASKED = {
     Kind.CHANGE_CLUSTER: "cluster_change_requested",
     Kind.SWITCH_LAB: "lab_switch_requested",
     Kind.CHANGE_SSH: "ssh_change_requested",
+    Kind.ADD_HA_RESOURCE: "ha_resource_add_requested",
+    Kind.CHANGE_HA_RESOURCE: "ha_resource_change_requested",
+    Kind.REMOVE_HA_RESOURCE: "ha_resource_removal_requested",
+    Kind.ADD_HA_RULE: "ha_rule_add_requested",
+    Kind.CHANGE_HA_RULE: "ha_rule_change_requested",
+    Kind.REMOVE_HA_RULE: "ha_rule_removal_requested",
+    Kind.DISARM_HA: "ha_disarm_requested",
+    Kind.ARM_HA: "ha_arm_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
@@ -26,6 +34,14 @@ _ENDED = {
     Kind.CHANGE_CLUSTER: "cluster_change_ended",
     Kind.SWITCH_LAB: "lab_switch_ended",
     Kind.CHANGE_SSH: "ssh_change_ended",
+    Kind.ADD_HA_RESOURCE: "ha_resource_add_ended",
+    Kind.CHANGE_HA_RESOURCE: "ha_resource_change_ended",
+    Kind.REMOVE_HA_RESOURCE: "ha_resource_removal_ended",
+    Kind.ADD_HA_RULE: "ha_rule_add_ended",
+    Kind.CHANGE_HA_RULE: "ha_rule_change_ended",
+    Kind.REMOVE_HA_RULE: "ha_rule_removal_ended",
+    Kind.DISARM_HA: "ha_disarm_ended",
+    Kind.ARM_HA: "ha_arm_ended",
 }
 
 

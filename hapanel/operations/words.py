@@ -56,6 +56,17 @@ TIMELINE: dict[str, str | Promise] = {
     "ssh_tried": _("The panel's script answers over ssh on %(nodes)s."),
     "ssh_node_left_out": _("%(node)s was left out (%(code)s)."),
     "ssh_off": _("The nodes are not reached over ssh any more: replication is not seen."),
+    "ha_preflight_passed": _("Proxmox's configuration allows the change."),
+    "ha_taken": _("Proxmox took the change."),
+    "ha_answer_lost": _(
+        "Proxmox's answer was lost (%(reason)s). Its configuration is read; nothing is sent again."
+    ),
+    "ha_unsure": _(
+        "Whether the request was sent is not known. Proxmox's configuration is read; nothing is "
+        "sent again."
+    ),
+    "ha_succeeded": _("Proxmox shows it as it was asked to be."),
+    "ha_waits": _("The HA manager was told; it obeys when it comes to it (%(state)s)."),
     "cluster_added": _("The cluster %(cluster)s was added."),
     "foretold": _("The panel says beforehand: %(recover)s of %(total)s guests under HA come back."),
     "foretold_within": _("Within %(least)s to %(most)s s."),

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup, Struct
+from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
 
 # How many requests of one process are under way at a cluster at most; Proxmox answers through three
 # single-threaded workers a node. Changes do not wait behind reads.
@@ -109,6 +110,7 @@ class HaService(Struct, frozen=True, kw_only=True):
     failback: bool | None = None
     group: str | None = None
     comment: str | None = None
+    digest: str | None = None  # of the whole file, where it was read from the configuration
 
 
 class LrmState(Struct, frozen=True, kw_only=True):
@@ -145,6 +147,7 @@ class HaRule(Struct, frozen=True, kw_only=True):
     disabled: bool = False
     comment: str | None = None
     errors: str | None = None
+    digest: str | None = None  # of the whole file
 
 
 class NodeVotes(Struct, frozen=True, kw_only=True):
@@ -384,5 +387,28 @@ class ClusterGateway(Protocol):
     def migrate(
         self, node: str, guest_type: GuestType, vmid: int, options: MigrateOptions
     ) -> Upid: ...
+
+    # Changes of the HA configuration answer when they are written, and without a task. With a
+    # digest Proxmox refuses when somebody else has changed the file meanwhile.
+
+    def add_ha_resource(self, sid: str, settings: ResourceSettings) -> None: ...
+    def change_ha_resource(
+        self, sid: str, settings: ResourceSettings, digest: str | None
+    ) -> None: ...
+    def remove_ha_resource(self, sid: str) -> None:
+        """Its guest runs on. Since PVE 9.1 it also leaves the rules that name it."""
+        ...
+
+    def add_ha_rule(self, rule: str, settings: RuleSettings) -> None: ...
+    def change_ha_rule(self, rule: str, settings: RuleSettings, digest: str | None) -> None: ...
+    def remove_ha_rule(self, rule: str) -> None: ...
+    def disarm_ha(self, resource_mode: str) -> None:
+        """freeze or ignore (PVE 9.2). Only queued for the HA manager, which obeys when it comes to
+        it; its status tells when that was."""
+        ...
+
+    def arm_ha(self) -> None:
+        """Queued likewise."""
+        ...
 
     def close(self) -> None: ...

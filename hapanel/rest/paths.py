@@ -31,6 +31,12 @@ class ResourceName(_Text):
     regex = "[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 
 
+class RuleName(_Text):
+    """The name of an HA rule."""
+
+    regex = "[A-Za-z][A-Za-z0-9_-]{1,127}"
+
+
 class Number:
     """A record's number or a guest's id."""
 
@@ -44,8 +50,9 @@ class Number:
 
 
 def register() -> None:
-    """Make `name`, `sid` and `number` known to Django's addresses."""
+    """Make `name`, `sid`, `rule` and `number` known to Django's addresses."""
     register_converter(Name, "name")
     register_converter(ServiceId, "sid")
     register_converter(ResourceName, "resource")
+    register_converter(RuleName, "rule")
     register_converter(Number, "number")

@@ -18,13 +18,19 @@ _MIGRATE: tuple[tuple[str, Promise], ...] = (
     ("following", _("Move")),
     ("verifying", _("Check where the guest is")),
 )
+_HA: tuple[tuple[str, Promise], ...] = (
+    ("preflight", _("Preflight")),
+    ("intended", _("Ask Proxmox")),
+    ("confirming", _("Read it back")),
+)
 # The timeline's codes (hapanel.operations.words) with which each phase ends.
 _ENDS: dict[str, tuple[str, ...]] = {
-    "preflight": ("preflight_passed",),
-    "intended": ("accepted", "adopted"),
+    "preflight": ("preflight_passed", "ha_preflight_passed"),
+    "intended": ("accepted", "adopted", "ha_taken", "ha_answer_lost", "ha_unsure"),
     "waiting_for_ha": ("ha_task_found", "ha_moved_it"),
     "following": ("task_ended",),
     "verifying": ("succeeded",),
+    "confirming": ("ha_succeeded",),
 }
 # Steps of the machine that people need not tell apart.
 _SAME = {"accepted": "intended"}
@@ -40,16 +46,18 @@ class Phase:
 
 
 def phases(operation: Any) -> list[Phase]:
-    """The phases of a migration with their states; nothing for other kinds, or before it began."""
-    if operation.kind != "migrate" or operation.state in {"scheduled", "queued"}:
+    """The phases of a migration or a change of HA with their states; nothing for other kinds, or
+    before it began."""
+    if operation.state in {"scheduled", "queued"}:
         return []
-    codes = [code for code, _word in _MIGRATE]
+    all_phases = _HA if operation.is_about_ha else _MIGRATE if operation.kind == "migrate" else ()
+    codes = [code for code, _word in all_phases]
     step = _SAME.get(operation.step, operation.step)
     reached = codes.index(step) if step in codes else -1
     under_ha = bool(operation.memo.get("ha"))
     moments = {entry.code: entry.at for entry in operation.timeline.all()}
     found, since = [], operation.started_at
-    for at, (code, word) in enumerate(_MIGRATE):
+    for at, (code, word) in enumerate(all_phases):
         if code == "waiting_for_ha" and not under_ha:
             continue
         until = next((moments[end] for end in _ENDS[code] if end in moments), None)

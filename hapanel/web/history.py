@@ -61,7 +61,7 @@ def operation(request: HttpRequest, operation_id: int) -> HttpResponse:
         return _go(request, reverse("cluster", args=[found.subject]))
     context = {
         "op": found,
-        "cluster": found.cluster if found.kind == Kind.MIGRATE else None,
+        "cluster": found.cluster if found.kind == Kind.MIGRATE or found.is_about_ha else None,
         "section": "operations",
         "may_cancel": may(request.user, Permission.MIGRATE_GUESTS),
         "timeline": _told(found),

@@ -35,14 +35,23 @@ def watch_commands() -> list[str]:
 
 
 def operate_commands() -> list[str]:
-    """The same for a token that may migrate, with exactly the privileges that the panel uses."""
-    privileges = " ".join(dict.fromkeys(need.privilege for need in NEEDS))
+    """The same for a token that may operate, with exactly the privileges that the panel uses.
+
+    Sys.Console is for the HA configuration and stays on / alone: on a node it would be a shell.
+    """
     return [
-        f"pveum role add HAPanel --privs '{privileges}'",
+        f"pveum role add HAPanel --privs '{_privileges(propagates=True)}'",
+        f"pveum role add HAPanelRoot --privs '{_privileges(propagates=False)}'",
         "pveum user add panel@pve --comment 'HA Panel'",
         "pveum acl modify / --users panel@pve --roles HAPanel",
+        "pveum acl modify / --users panel@pve --roles HAPanelRoot --propagate 0",
         "pveum user token add panel@pve operate --privsep 0",
     ]
+
+
+def _privileges(*, propagates: bool) -> str:
+    wanted = (need.privilege for need in NEEDS if need.propagates is propagates)
+    return " ".join(dict.fromkeys(wanted))
 
 
 FINGERPRINT_COMMAND = "openssl x509 -noout -fingerprint -sha256 -in /etc/pve/local/pve-ssl.pem"

@@ -35,6 +35,7 @@ KWARGS = {
     "node": "master",
     "vmid": 100,
     "sid": "vm:100",
+    "rule": "apart",
     "operation_id": 1,
     "user_id": 1,
     "token_id": 1,
@@ -128,6 +129,8 @@ def test_hal_changes_nothing_whatever_he_posts_to(as_hal: Client, clusterubd: Cl
             # A page that ignores the method; the shared fixture proves that nothing came of it.
             assert permission_of(pattern) not in {
                 Permission.MIGRATE_GUESTS,
+                Permission.CHANGE_HA,
+                Permission.DISARM_HA,
                 Permission.CHANGE_CLUSTERS,
                 Permission.CHANGE_SERVICES,
                 Permission.CHANGE_PEOPLE,

@@ -96,6 +96,7 @@ class _HaResource(Wire, frozen=True, kw_only=True):
     failback: bool | None = None
     group: str | None = None
     comment: str | None = None
+    digest: str | None = None
 
 
 def ha_services(body: bytes) -> tuple[HaService, ...]:
@@ -111,6 +112,7 @@ def ha_services(body: bytes) -> tuple[HaService, ...]:
             failback=row.failback,
             group=row.group,
             comment=row.comment,
+            digest=row.digest,
         )
         for row in rows(body, _HaResource)
     )
@@ -126,6 +128,7 @@ class _HaRule(Wire, frozen=True, kw_only=True):
     disable: bool = False
     comment: str | None = None
     errors: Any = None
+    digest: str | None = None
 
 
 def ha_rules(body: bytes) -> tuple[HaRule, ...]:
@@ -141,6 +144,7 @@ def ha_rules(body: bytes) -> tuple[HaRule, ...]:
             disabled=row.disable,
             comment=row.comment,
             errors=_flat(row.errors),
+            digest=row.digest,
         )
         for row in rows(body, _HaRule)
     )

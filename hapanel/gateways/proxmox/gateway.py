@@ -14,6 +14,7 @@ from hapanel.gateways.proxmox import decode_datacenter as datacenter
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
 from hapanel.gateways.proxmox import decode_tasks as tasks
+from hapanel.gateways.proxmox import encode_ha
 from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.switchboard import Switchboard
 from hapanel.gateways.proxmox.trust import base_url
@@ -38,6 +39,7 @@ from hapanel.ports.cluster import (
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint
 from hapanel.ports.errors import ServerFault
+from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
 
 T = TypeVar("T")
 
@@ -248,6 +250,45 @@ class ProxmoxGateway:
         body = guest.migrate_parameters(guest_type, options)
         answer, address = self._board.tell("POST", path, body, node=node)
         return tasks.upid_of(answer, address=address)
+
+    # The HA configuration. Each of these is sent once; what Proxmox refuses keeps its words.
+
+    def add_ha_resource(self, sid: str, settings: ResourceSettings) -> None:
+        """POST /cluster/ha/resources."""
+        self._tell("POST", "resources", encode_ha.new_resource(sid, settings))
+
+    def change_ha_resource(self, sid: str, settings: ResourceSettings, digest: str | None) -> None:
+        """PUT /cluster/ha/resources/{sid}."""
+        body = encode_ha.changed_resource(settings, digest)
+        self._tell("PUT", f"resources/{_part(sid)}", body)
+
+    def remove_ha_resource(self, sid: str) -> None:
+        """DELETE /cluster/ha/resources/{sid}. `purge` is left to its default, since it does not
+        exist before PVE 9.1."""
+        self._tell("DELETE", f"resources/{_part(sid)}", {})
+
+    def add_ha_rule(self, rule: str, settings: RuleSettings) -> None:
+        """POST /cluster/ha/rules."""
+        self._tell("POST", "rules", encode_ha.new_rule(rule, settings))
+
+    def change_ha_rule(self, rule: str, settings: RuleSettings, digest: str | None) -> None:
+        """PUT /cluster/ha/rules/{rule}."""
+        self._tell("PUT", f"rules/{_part(rule)}", encode_ha.changed_rule(settings, digest))
+
+    def remove_ha_rule(self, rule: str) -> None:
+        """DELETE /cluster/ha/rules/{rule}; one that is not there is no fault."""
+        self._tell("DELETE", f"rules/{_part(rule)}", {})
+
+    def disarm_ha(self, resource_mode: str) -> None:
+        """POST /cluster/ha/status/disarm-ha."""
+        self._tell("POST", "status/disarm-ha", {"resource-mode": resource_mode})
+
+    def arm_ha(self) -> None:
+        """POST /cluster/ha/status/arm-ha."""
+        self._tell("POST", "status/arm-ha", {})
+
+    def _tell(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        self._board.tell(method, f"cluster/ha/{path}", body)
 
     def _look(self, path: str, decode: Callable[[bytes], T]) -> T:
         return self._board.look(path, decode)

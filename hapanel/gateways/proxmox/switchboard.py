@@ -103,9 +103,10 @@ class Switchboard:
         path: str,
         body: Mapping[str, Any],
         *,
-        node: str,
+        node: str | None = None,
     ) -> tuple[bytes, str]:
-        """A change on one node, sent exactly once; the answer and who gave it.
+        """A change on one node, or of the whole cluster, sent exactly once; the answer and who
+        gave it.
 
         `may_have_happened` of the error is the truth about it.
         """

@@ -55,7 +55,7 @@ class Scenery:
         self._running = _running(seen)
         self._groups = {each.group: _group(each) for each in seen.groups or ()}
         self._options = _options(seen.options or DatacenterOptions())
-        self._rules = tuple(rule for told in seen.rules if (rule := _rule(told)) is not None)
+        self._rules = tuple(rule for told in seen.rules if (rule := engine_rule(told)) is not None)
 
     def world(self, services: Iterable[str], phase: Phase) -> World:
         """The world at `NOW`. services: the sids that the manager moves here; all other guests
@@ -171,7 +171,7 @@ def rules_of(seen: Snapshot) -> tuple[Rule, ...]:
     for guest in seen.guests:
         if guest.managed and guest.managed.group:
             members.setdefault(guest.managed.group, set()).add(guest.sid)
-    listed = [rule for told in seen.rules if (rule := _rule(told)) is not None]
+    listed = [rule for told in seen.rules if (rule := engine_rule(told)) is not None]
     grouped = [
         _group(each).as_rule(each.group, frozenset(members[each.group]))
         for each in seen.groups or ()
@@ -180,7 +180,8 @@ def rules_of(seen: Snapshot) -> tuple[Rule, ...]:
     return (*listed, *grouped)
 
 
-def _rule(told: HaRule) -> Rule | None:
+def engine_rule(told: HaRule) -> Rule | None:
+    """The engine's rule, None for one that is disabled or of a kind that nobody knows."""
     if told.disabled:
         return None
     resources = frozenset(told.resources)

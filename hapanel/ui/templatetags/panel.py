@@ -209,6 +209,12 @@ def is_stale(moment: datetime | None) -> bool:
 
 
 @register.filter
+def sentence(told: Any) -> str:
+    """Whatever has a `sentence` (a reason, a difference), in the reader's language."""
+    return words.with_local_decimals(told.sentence(gettext))
+
+
+@register.filter
 def because(refusal: Refusal) -> str:
     """What hinders, in the reader's language."""
     return words.with_local_decimals(refusal.because(gettext))

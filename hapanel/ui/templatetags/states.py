@@ -97,6 +97,12 @@ def operation_what(operation: Any) -> str:
     return f"{name}, {operation.source} → {operation.target}"
 
 
+@register.simple_tag
+def ha_done(operation: Any) -> str:
+    """What a change of HA that went well has come to."""
+    return str(states.HA_DONE[operation.kind]) % {"subject": operation.subject}
+
+
 def _mode_of(operation: Any) -> str:
     """The mode that was asked for, or the one that the worker chose."""
     return str(operation.params.get("mode") or operation.memo.get("mode") or "")
