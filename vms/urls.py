@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vms import migration_views, replication_views, views
+from vms import ha_views, migration_views, replication_views, views
 
 GUEST = "clusters/<str:cluster>/guests/<int:vmid>/"
 
@@ -34,4 +34,23 @@ urlpatterns = [
         name="settle-operation",
     ),
     path("clusters/<str:cluster>/ha/", views.ha, name="ha"),
+    path("clusters/<str:cluster>/ha/add/", ha_views.add_resource, name="ha-add"),
+    path("clusters/<str:cluster>/ha/arming/", ha_views.arming, name="ha-arming"),
+    path(
+        "clusters/<str:cluster>/ha/resources/<str:sid>/",
+        ha_views.change_resource,
+        name="ha-resource",
+    ),
+    path(
+        "clusters/<str:cluster>/ha/resources/<str:sid>/remove/",
+        ha_views.remove_resource,
+        name="ha-remove",
+    ),
+    path("clusters/<str:cluster>/ha/rules/", ha_views.add_rule, name="ha-rule-add"),
+    path("clusters/<str:cluster>/ha/rules/<str:rule>/", ha_views.change_rule, name="ha-rule"),
+    path(
+        "clusters/<str:cluster>/ha/rules/<str:rule>/remove/",
+        ha_views.remove_rule,
+        name="ha-rule-remove",
+    ),
 ]

@@ -155,6 +155,7 @@ def ha(request: HttpRequest, cluster: str) -> HttpResponse:
         "ha_untold": found.is_ha_stale() and not found.is_stale(),
         "resources": resources,
         "rules": HaRule.objects.filter(cluster=found),
+        "groups": sorted({resource.group for resource, _guest in resources if resource.group}),
         "nodes": nodes_of(found),
         "section": "ha",
     }

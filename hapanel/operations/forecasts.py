@@ -120,11 +120,6 @@ def forecast(cluster: Cluster, fail: Sequence[str]) -> Forecast:
     return foretell(seen, [fail])[0]
 
 
-def foretell(seen: Snapshot, nodes: Sequence[str]) -> tuple[Forecast, ...]:
-    """What happens in a cluster as it is seen, or imagined, if each of these nodes dies alone."""
-    return _pictures.ask(seen, *([name] for name in nodes))
-
-
 def forecast_each(cluster: Cluster) -> tuple[Forecast, ...]:
     """What happens if any one of its members dies now, by name. Raises Refused."""
     seen = picture_of(cluster)

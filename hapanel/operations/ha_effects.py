@@ -41,10 +41,11 @@ def effects_of(cluster: Cluster, change: HaChange) -> Effects:
     concerned = _concerned(seen, after, change)
     members = sorted(node.name for node in seen.nodes if node.is_member)
     compared = _compared(members, seen, after, concerned)
-    now = foretell(after, compared)
+    alone = [(name,) for name in compared]
+    now = foretell(after, alone)
     return Effects(
         at_once=consequences(change, seen, after),
-        differences=differences(foretell(seen, compared), now, concerned),
+        differences=differences(foretell(seen, alone), now, concerned),
         compared=tuple(compared),
         members=len(members),
         unknowns=_unknowns(now),
