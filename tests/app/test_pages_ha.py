@@ -16,7 +16,12 @@ HA = "/clusters/clusterubd/ha/"
 ADD, ARMING = f"{HA}add/", f"{HA}arming/"
 ONE, REMOVE = f"{HA}resources/vm:100/", f"{HA}resources/vm:100/remove/"
 RULES, PIN = f"{HA}rules/", f"{HA}rules/pin/"
-SETTINGS = {"state": "started", "max_restart": 1, "max_relocate": 1, "failback": "on"}
+SETTINGS: dict[str, str | int] = {
+    "state": "started",
+    "max_restart": 1,
+    "max_relocate": 1,
+    "failback": "on",
+}
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def managed(clusterubd: Cluster) -> Cluster:
     return clusterubd
 
 
-def text(client: Client, path: str, **query: object) -> str:
+def text(client: Client, path: str, **query: str | int) -> str:
     answer = client.get(path, query)
     assert answer.status_code == 200, path
     return " ".join(answer.content.decode().split())

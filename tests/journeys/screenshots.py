@@ -27,6 +27,12 @@ PAGES = {
     "migrate": "{cluster}guests/{vm}/migrate/",
     "migrate-container": "{cluster}guests/{container}/migrate/",
     "ha": "{cluster}ha/",
+    "ha-add": "{cluster}ha/add/",
+    "ha-change": "{cluster}ha/resources/vm:{vm}/"
+    "?filled=1&state=disabled&max_restart=1&max_relocate=1",
+    "ha-remove": "{cluster}ha/resources/vm:{vm}/remove/",
+    "ha-rule": "{cluster}ha/rules/",
+    "ha-arming": "{cluster}ha/arming/",
     "forecast": "{cluster}forecast/",
     "readiness": "{cluster}readiness/",
     "capacity": "{cluster}capacity/?cores=4&memory=8&disk=20&storage=",

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from hapanel.ha.forecast.outcome import Forecast, GuestForecast, Outcome
-from hapanel.ha.forecast.reasons import Reason
+from hapanel.ha.forecast.reasons import Code, Reason
 from hapanel.kernel.refusal import Translate, gettext_noop, untranslated
 
 
@@ -19,6 +19,7 @@ class Change(StrEnum):
     COMES_BACK = "comes-back"
     ELSEWHERE = "elsewhere"
     SPARED = "spared"
+    IS_OFF = "is-off"
     LOST_NOW = "lost-now"
     FAILS_NOW = "fails-now"
     STILL_LOST = "still-lost"
@@ -58,6 +59,10 @@ SENTENCES: Mapping[Change, tuple[str, str]] = {
     Change.SPARED: (
         gettext_noop("The loss of %(failed)s no longer touches %(guests)s."),
         gettext_noop("The loss of %(failed)s no longer touches %(guests)s."),
+    ),
+    Change.IS_OFF: (
+        gettext_noop("%(guests)s is off by then, and stays off when %(failed)s dies."),
+        gettext_noop("%(guests)s are off by then, and stay off when %(failed)s dies."),
     ),
     Change.LOST_NOW: (
         gettext_noop("%(guests)s no longer survives the loss of %(failed)s. %(because)s"),
@@ -218,7 +223,13 @@ def _recovers(then: _Guest | None, now: _Guest, _is_concerned: bool) -> Change |
 
 
 def _stays(then: _Guest | None, now: _Guest, _is_concerned: bool) -> Change | None:
+    if then is not None and _is_off(now):
+        return None if _is_off(then) else Change.IS_OFF
     return Change.SPARED if then is not None and then.outcome is not now.outcome else None
+
+
+def _is_off(guest: _Guest) -> bool:
+    return any(reason.code is Code.IS_OFF for reason in guest.reasons)
 
 
 def _is_lost(then: _Guest | None, now: _Guest, is_concerned: bool) -> Change | None:

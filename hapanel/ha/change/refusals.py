@@ -23,7 +23,7 @@ ALREADY_MANAGED = refusal_kind(
 )
 IN_ERROR = refusal_kind(
     "ha-resource-in-error",
-    _("The HA manager holds %(guest)s in the state error and takes no change but `disabled`."),
+    _("The HA manager holds %(guest)s in the state error and takes no change but disabled."),
     _("Find and mend the cause, set its state to disabled, and then to started again."),
     field="state",
 )
@@ -145,12 +145,12 @@ NOT_CONFIRMED = refusal_kind(
 STARTS_NOW = refusal_kind(
     "ha-starts-guest",
     _("%(guest)s is switched off: the HA manager starts it within a round of ten seconds."),
-    _("Choose `stopped` if it shall stay off."),
+    _("Ask for stopped if it shall stay off."),
 )
 STOPS_NOW = refusal_kind(
     "ha-stops-guest",
     _("%(guest)s runs: the HA manager shuts it down within a round of ten seconds."),
-    _("Choose `started` if it shall go on running."),
+    _("Ask for started if it shall go on running."),
 )
 MOVES_NOW = refusal_kind(
     "ha-moves-guest",
@@ -174,7 +174,7 @@ DISARM_FREEZES = refusal_kind(
         "recovered. All guests under HA are frozen where they are: they run on, but nobody "
         "carries out a start, a stop or a migration of them."
     ),
-    _("Arm HA as soon as the work is done. Choose `ignore` if guests must be handled meanwhile."),
+    _("Arm HA as soon as the work is done. Choose ignore if guests must be handled meanwhile."),
 )
 DISARM_IGNORES = refusal_kind(
     "ha-disarm-ignores",
@@ -188,7 +188,7 @@ ARM_RECOVERS = refusal_kind(
     "ha-arm-recovers",
     _(
         "The watchdogs are active again within seconds. Guests of a node that is away now are "
-        "started elsewhere at once when HA was disarmed with `ignore`; with `freeze` they stay "
+        "started elsewhere at once when HA was disarmed with ignore; with freeze they stay "
         "frozen until their node is back."
     ),
     _("Bring nodes back that are only switched off for the work before you arm HA."),
