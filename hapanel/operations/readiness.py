@@ -18,6 +18,7 @@ from hapanel.operations.forecast_facts import snapshot_of
 from hapanel.operations.forecasts import why_not_seen
 from nodes.models import Cluster, Node
 from nodes.selectors import verdict_of
+from vms.replication import replication_of
 
 UNKNOWN_STORAGE = refusal_kind(
     "unknown-storage",
@@ -71,7 +72,9 @@ def readiness_of(cluster: Cluster, nodes: Sequence[Node], services: Services) ->
     Raises Refused when the cluster was not seen lately.
     """
     seen = _seen(cluster)
-    return readiness(_facts(cluster, nodes, seen, services, losses_of(seen)))
+    facts = _facts(cluster, nodes, seen, services, losses_of(seen))
+    replicated = tuple(one.judgement for one in replication_of(cluster).resources)
+    return readiness(msgspec.structs.replace(facts, replication=replicated or None))
 
 
 def at_a_glance(cluster: Cluster, nodes: Sequence[Node]) -> Readiness:

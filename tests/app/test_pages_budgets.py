@@ -27,7 +27,7 @@ BUDGETS = {
     "/clusters/clusterubd/guests/100/migrate/": 26,
     "/clusters/clusterubd/ha/": 15,
     "/clusters/clusterubd/forecast/": 18,
-    "/clusters/clusterubd/readiness/": 19,
+    "/clusters/clusterubd/readiness/": 20,
     "/clusters/clusterubd/capacity/": 19,
     "/clusters/clusterubd/guests/100/ha/": 28,
     "/clusters/clusterubd/migrations/": 13,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
+from hapanel.drbd.findings import Severity
+from hapanel.drbd.judge import Judgement
 from hapanel.ha.capacity.loss import Loss
 from hapanel.ha.forecast.snapshot import SeenNode, Snapshot
 from hapanel.ha.readiness import wording as say
@@ -20,6 +24,7 @@ from hapanel.ha.readiness.condition import (
 from hapanel.ha.readiness.facts import Facts
 from hapanel.ha.readiness.guests import Guests
 from hapanel.ha.verdict import Code as Votes
+from hapanel.kernel.refusal import Translate, untranslated
 
 _VOTES = {
     Votes.SURVIVES_ANY_SINGLE_LOSS: Met.OK,
@@ -231,21 +236,58 @@ def network(nodes: Sequence[SeenNode]) -> Condition:
 _REPLICATED_KINDS = frozenset({"lvm", "drbd"})
 
 
+_SEVERITIES = {
+    Severity.DANGER: Met.FAIL,
+    Severity.WARN: Met.WARN,
+    Severity.UNKNOWN: Met.UNKNOWN,
+    Severity.OK: Met.OK,
+}
+
+
+class ReplicationSays(msgspec.Struct, frozen=True):
+    """What stands first about a DRBD resource, or what to do about it."""
+
+    judged: Judgement
+    is_remedy: bool = False
+
+    def sentence(self, translate: Translate = untranslated) -> str:
+        """In the reader's language."""
+        first = self.judged.findings[0]
+        return first.remedy(translate) if self.is_remedy else first.because(translate)
+
+
 def replication_link(facts: Facts) -> Condition:
-    """How replication below shared LVM fares."""
+    """How replication below shared LVM fares, as the replication page judges it."""
     used = {d.storage for g in facts.seen.guests if g.managed for d in g.disks or ()}
     kinds = {s.storage for s in facts.seen.storages if s.is_shared and s.kind in _REPLICATED_KINDS}
     names = sorted(used & kinds)
-    evidence = {"storages": names}
-    met = Met.OK
-    remedy: tuple[Sentence, ...] = ()
+    told = facts.replication or ()
+    evidence = {"storages": names, "resources": {one.resource: one.health.value for one in told}}
+    if told:
+        return _replicated(told, evidence)
+    why, remedy = Says(say.LINK_UNUSED), Says(say.LINK_OBSERVE)
     if names:
-        met, remedy = Met.UNKNOWN, (Says(say.LINK_OBSERVE),)
         why = Says(say.LINK_UNKNOWN, {"storages": ", ".join(names)})
-    else:
-        why = Says(say.LINK_UNUSED)
     return Condition(
-        code=Code.REPLICATION_LINK, met=met, because=(why,), remedy=remedy, evidence=evidence
+        code=Code.REPLICATION_LINK,
+        met=Met.UNKNOWN if names else Met.OK,
+        because=(why,),
+        remedy=(remedy,) if names else (),
+        evidence=evidence,
+    )
+
+
+def _replicated(told: Sequence[Judgement], evidence: Mapping[str, object]) -> Condition:
+    met = worst([_SEVERITIES[one.severity] for one in told])
+    concerned = [one for one in told if _SEVERITIES[one.severity] is met]
+    with_remedy = [one for one in concerned if one.findings[0].remedy_template]
+    return Condition(
+        code=Code.REPLICATION_LINK,
+        met=met,
+        because=tuple(ReplicationSays(one) for one in concerned[:_NAMED]),
+        remedy=tuple(ReplicationSays(one, is_remedy=True) for one in with_remedy[:_NAMED]),
+        evidence=evidence,
+        is_now=met is Met.FAIL,
     )
 
 

@@ -137,7 +137,9 @@ NETWORK_TWO = _(
 NETWORK_UNKNOWN = _("Corosync's networks were not read. The panel's token needs Sys.Audit on /.")
 NETWORK_ALONE = _("It is one node; there is no cluster network.")
 LINK_UNKNOWN = _("Replication under %(storages)s is not observed, so it may be broken unseen.")
-LINK_OBSERVE = _("Look at the replication on the nodes, with drbdadm status for DRBD.")
+LINK_OBSERVE = _(
+    "Let the panel observe it over ssh (settings of the cluster), or look with drbdadm status."
+)
 LINK_UNUSED = _("No guest under HA is on storage that looks replicated.")
 COVERAGE_WELL = _("No running guest that starts with its node or is behind a service lacks HA.")
 COVERAGE_LACKS = _("%(count)d guests matter and are not under HA: %(guests)s.")

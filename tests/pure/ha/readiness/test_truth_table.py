@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
+from hapanel.drbd.findings import Code as Health
+from hapanel.drbd.findings import Finding, Severity
+from hapanel.drbd.judge import Judgement
 from hapanel.ha.capacity.loss import Survey
 from hapanel.ha.forecast.snapshot import SeenResource, SeenStorage, Snapshot
 from hapanel.ha.readiness import wording as say
@@ -290,6 +293,28 @@ def test_without_the_engine_only_what_is_certain_is_said() -> None:
     short = judged(pair(guest(maxmem=30 * GIB)), losses=None)
     assert condition(short, Code.CAPACITY).met is FAIL
     assert condition(judged(pair(), losses=None), Code.CAPACITY).met is OK
+
+
+@pytest.mark.parametrize(
+    ("severity", "met", "level"),
+    [
+        (Severity.DANGER, FAIL, Level.DANGER),
+        (Severity.WARN, WARN, Level.WARN),
+        (Severity.UNKNOWN, UNKNOWN, Level.UNKNOWN),
+        (Severity.OK, OK, Level.OK),
+    ],
+)
+def test_replication_that_is_observed_speaks_for_itself(
+    severity: Severity, met: Met, level: Level
+) -> None:
+    worse = Finding(Health.SYNCING, severity, "it is %(how)s", "do %(how)s", params={"how": "so"})
+    well = Finding(Health.HEALTHY, Severity.OK, "well", "")
+    told = tuple(Judgement(name, (each,), ()) for name, each in (("a", well), ("b", worse)))
+    found = condition(judged(pair(storages=drbd()), replication=told), Code.REPLICATION_LINK)
+    assert (found.met, found.level) == (met, level)
+    assert "it is so" in [each.sentence() for each in found.because]
+    assert "do so" in [each.sentence() for each in found.remedy]
+    assert found.evidence["resources"] == {"a": "healthy", "b": "syncing"}
 
 
 def test_an_ha_manager_that_was_not_heard_leaves_its_part_open() -> None:
