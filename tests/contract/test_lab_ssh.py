@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import psutil
 import pytest
 
 from hapanel.lab.drbd.ssh import key_in, public_line
-from tests.contract.lab_process import LabProcess
+from tests.contract.lab_process import LabProcess, eventually
 from tests.pure.deploy.test_node_command import permitted_lines
 
 SPEED = 60
@@ -39,7 +40,8 @@ class Node:
 
     async def ask(self, line: str) -> tuple[int | None, str, str]:
         """Exit status and both streams."""
-        ran = await self.connection.run(line, stdin=asyncssh.DEVNULL)
+        async with asyncio.timeout(20):
+            ran = await self.connection.run(line, stdin=asyncssh.DEVNULL)
         return ran.exit_status, str(ran.stdout), str(ran.stderr)
 
     async def until(self, line: str, text: str, seconds: float = 20) -> str:
@@ -156,6 +158,16 @@ def test_a_dead_node_is_a_black_hole_and_comes_back_with_its_replication(lab: La
         await master.until("drbdadm role rs", "Primary/Primary")
 
     on_both(lab, story)
+
+
+def test_a_stream_ends_with_its_reader(lab: LabProcess) -> None:
+    async def story(master: Node, _slave: Node) -> None:
+        events = await master.connection.create_process("drbdsetup events2")
+        assert "exists" in str(await events.stdout.readline())
+
+    on_both(lab, story)
+    children = psutil.Process(lab.pid).children
+    eventually(lambda: not children(recursive=True))
 
 
 def test_maintenance_is_asked_for_on_the_node(lab: LabProcess) -> None:

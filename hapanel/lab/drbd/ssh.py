@@ -73,7 +73,7 @@ class NodeSsh:
         """What sshd does with `command=`: the client's line goes into the environment."""
         line = process.command or process.subsystem or ""
         environment = {**process.env, "SSH_ORIGINAL_COMMAND": line, "SSH_CLIENT": "panel 0 22"}
-        command = [sys.executable, "-I", str(FORCED_COMMAND), str(self._tools)]
+        command = [sys.executable, "-IS", str(FORCED_COMMAND), str(self._tools)]
         try:
             child = await asyncio.create_subprocess_exec(
                 *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
@@ -81,15 +81,18 @@ class NodeSsh:
         except ValueError:  # a NUL, which sshd lets nobody send either
             process.exit(REFUSED)
             return
+        await process.redirect(stdin=DEVNULL, stdout=child.stdout, stderr=child.stderr)
+        ends = [asyncio.ensure_future(child.wait()), asyncio.ensure_future(process.wait_closed())]
         try:
-            await process.redirect(stdin=DEVNULL, stdout=child.stdout, stderr=child.stderr)
-            status = await child.wait()
-            await process.stdout.drain()
-            process.exit(status)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if child.returncode is not None:
+                await process.stdout.drain()
+                process.exit(child.returncode)
         finally:
-            if child.returncode is None:
+            if child.returncode is None:  # the client has gone before the tool
                 child.terminate()
                 await child.wait()
+            ends[1].cancel()
 
 
 class _OnlyRoot(asyncssh.SSHServer):

@@ -150,7 +150,7 @@ def test_the_client_s_environment_is_ignored(node: NodeCommand) -> None:
 def test_it_runs_by_itself_and_says_why_it_refuses(node: NodeCommand) -> None:
     def run(line: str | None, *folders: str) -> subprocess.CompletedProcess[str]:
         environment = {} if line is None else {"SSH_ORIGINAL_COMMAND": line}
-        command = [sys.executable, "-I", str(SCRIPT), *folders]
+        command = [sys.executable, "-IS", str(SCRIPT), *folders]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert run("version").stdout == "hapanel-node-command 1\n"
