@@ -37,7 +37,8 @@ class DrbdNode(models.Model):
     complaint = models.CharField(max_length=300, blank=True, default="")
     # Read once a minute; secrets were removed before.
     files = models.JSONField(default=list)  # [{path, text}]
-    findings = models.JSONField(default=list)  # of the configuration, hapanel.drbd
+    findings = models.JSONField(default=list)  # of lint, see nodes/replication_files.py
+    configured = models.JSONField(default=dict)  # resource -> the hosts that the files name
     lvm = models.JSONField(default=dict)  # ports.node_shell.LvmReport
 
     class Meta:

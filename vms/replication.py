@@ -60,13 +60,30 @@ def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterRepl
     for name in names:
         groups = tuple(sorted({group for (_n, group), one in under.items() if one == name}))
         on_it = _guests_on(groups, guests) if groups else None
-        replication = join(name, nodes, now)
+        replication = join(name, nodes, now, _members(known, name))
+        if not replication.sides:
+            continue  # neither up nor configured anywhere: it is being removed
         around = _circumstances(known, name, replication, on_it, bool(shared & set(groups)), now)
         judgement = judge(replication, around)
         record = known.resources.get(name)
         resources.append(Resource(name, record, replication, judgement, groups, on_it))
     resources.sort(key=lambda one: (rank(one.judgement.findings[0]), one.name))
     return ClusterReplication(known, tuple(resources))
+
+
+def _members(known: Known, name: str) -> list[str]:
+    """The cluster's nodes that the configuration of the resource names, or whose files hold it."""
+    hosts = {
+        host.partition(".")[0].lower()
+        for word in known.words
+        if word.row
+        for host in word.row.configured.get(name, ())
+    }
+    return [
+        word.node
+        for word in known.words
+        if word.node.lower() in hosts or (word.row and name in word.row.configured)
+    ]
 
 
 def _guests_by_group(cluster: Cluster, groups: set[str]) -> dict[str, list[Guest]]:

@@ -19,12 +19,13 @@ from hapanel.ui.replication_states import fact_word, finding_shown
 from hapanel.ui.states import Shown
 from nodes.models import Cluster, Event, Storage
 from nodes.replication import NodeWord
+from nodes.replication_files import FilesShown, files_beside
 from nodes.selectors import cluster_named
 from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
 
-PARTS = ("replication", "replication-history")
+PARTS = ("replication", "replication-files", "replication-history")
 EVENTS_SHOWN = 20
 
 
@@ -97,8 +98,16 @@ def _about(
         "first": findings[0],
         "rows": rows,
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
+        "files": _files(chosen, words),
         "version": next((w.row.drbd_version for w in words.values() if w.row), ""),
     }
+
+
+def _files(chosen: Resource, words: dict[str, NodeWord]) -> FilesShown | None:
+    """The configuration of the first two sides."""
+    sides = [side.node for side in chosen.replication.sides][:2]
+    known = [words.get(node, NodeWord(node)) for node in sides]
+    return files_beside(known[0], known[-1]) if known else None
 
 
 def _shown(finding: Finding) -> FindingShown:

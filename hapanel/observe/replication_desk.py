@@ -11,10 +11,12 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from hapanel.accounts.vault import VaultLocked, unseal
+from hapanel.drbd.configuration.subject import GuestOn
 from hapanel.drbd.redact import redact
 from hapanel.live.stream import Kind
 from hapanel.observe.events import Fact, Happening
 from hapanel.observe.journal import Journal
+from hapanel.observe.replication_files import read_configuration
 from hapanel.observe.replication_health import judge_anew
 from hapanel.observe.replication_sides import happenings, without_figures
 from hapanel.observe.replication_watch import Plan
@@ -24,6 +26,7 @@ from hapanel.ports.replication import NodeStatus, ResourceState, Role
 from hapanel.ports.ssh_faults import fault_of
 from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Node, SshAccess
 from nodes.replication_figures import note_status
+from vms.replication import replication_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +86,20 @@ class RecordedReplication:
             journal.write(cluster, at)
 
     def read_files(self, cluster_id: int, node: str, files: tuple[ConfigurationFile, ...]) -> None:
-        """Record a node's configuration, its secrets removed."""
-        shown = [{"path": file.path, "text": redact(file.text)} for file in files]
-        _write_rare(cluster_id, node, files=shown)
+        """Record a node's configuration, its secrets removed, with what lint says of it."""
+        cluster = Cluster.objects.filter(pk=cluster_id).first()
+        if cluster is None:
+            return
+        guests = {
+            one.name: tuple(GuestOn(str(g), g.node if g.is_running else None) for g in one.guests)
+            for one in replication_of(cluster).resources
+            if one.guests
+        }
+        read = read_configuration(node, files, guests)
+        _write_rare(
+            cluster_id, node, files=read.files, findings=read.findings, configured=read.hosts
+        )
+        _name_configured(cluster, read.hosts)
 
     def read_lvm(self, cluster_id: int, node: str, report: LvmReport) -> None:
         """Record a node's volume groups."""
@@ -181,7 +195,8 @@ def _write_side(
 def _removed(row: DrbdSide) -> bool:
     resource = row.resource
     row.delete()
-    if not resource.sides.exists():
+    rows = DrbdNode.objects.filter(cluster=resource.cluster_id).values_list("configured", flat=True)
+    if not resource.sides.exists() and not any(resource.name in named for named in rows):
         resource.delete()
     return True
 
@@ -194,6 +209,16 @@ def as_json(snapshot: msgspec.Struct) -> Any:
 def state_of(row: DrbdSide) -> ResourceState:
     """The state in a record."""
     return msgspec.convert(row.state, ResourceState)
+
+
+def _name_configured(cluster: Cluster, hosts: dict[str, list[str]]) -> None:
+    """A resource that is configured is one, up or not; one that neither is up anywhere nor
+    configured anywhere is gone."""
+    for name in hosts:
+        DrbdResource.objects.get_or_create(cluster=cluster, name=name[:128])
+    rows = DrbdNode.objects.filter(cluster=cluster).values_list("configured", flat=True)
+    named = {name for configured in rows for name in configured}
+    DrbdResource.objects.filter(cluster=cluster, sides=None).exclude(name__in=named).delete()
 
 
 def _moving(status: NodeStatus) -> list[str]:

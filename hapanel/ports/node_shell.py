@@ -102,7 +102,8 @@ class NodeShell(Protocol):
         ...
 
     async def configuration(self) -> tuple[ConfigurationFile, ...]:
-        """/etc/drbd.conf and what lies in /etc/drbd.d, by path."""
+        """/etc/drbd.conf, what lies in /etc/drbd.d by path, and /etc/lvm/lvm.conf, whose filter
+        decides whether LVM looks past DRBD."""
         ...
 
     async def lvm(self) -> LvmReport:

@@ -267,3 +267,53 @@ def test_who_is_not_signed_in_sees_nothing(watched: Cluster) -> None:
 def test_an_unknown_resource_is_not_there(watched: Cluster, as_oda: Client) -> None:
     assert as_oda.get("/clusters/clusterubd/replication/none/").status_code == 404
     assert as_oda.get("/api/v1/drbd-resources/clusterubd/none/").status_code == 404
+
+
+GOOD = """resource rs {
+  net { cram-hmac-alg sha256; shared-secret "hush-hush-hush-hush"; protocol C; }
+  on master { device /dev/drbd0; disk /dev/sda1; address 10.0.7.1:7788; meta-disk internal; }
+  on slave { device /dev/drbd0; disk /dev/sda1; address 10.0.7.2:7788; meta-disk internal; }
+}
+"""
+
+
+def configure(cluster: Cluster, node: str, text: str) -> None:
+    files = (
+        ConfigurationFile(path="/etc/drbd.conf", text='include "drbd.d/*.res";\n'),
+        ConfigurationFile(path="/etc/drbd.d/rs.res", text=text),
+    )
+    RecordedReplication().read_files(cluster.pk, node, files)
+
+
+def test_both_configurations_stand_side_by_side_with_findings_in_place(
+    watched: Cluster, as_oda: Client
+) -> None:
+    tell(watched, statuses("drbd84/10-primary-secondary"))
+    configure(watched, "master", GOOD)
+    configure(watched, "slave", GOOD)
+    shown = page(as_oda)
+    assert "the same text on both" in shown
+    assert "/etc/drbd.d/rs.res" in shown
+    assert "10.0.7.2:7788" in shown
+    assert "hush" not in shown
+    configure(watched, "slave", GOOD.replace("protocol C", "protocol 3"))
+    shown = page(as_oda)
+    assert "the files differ" in shown
+    assert "protocol 3" in shown
+    line = shown[shown.index("protocol 3") - 300 : shown.index("protocol 3")]
+    assert 'data-file="2" data-state="danger"' in line
+    assert "hush" not in json.dumps(list(DrbdNode.objects.values()), default=str)
+
+
+def test_a_configured_resource_that_is_up_nowhere_is_said_to_be_so(
+    watched: Cluster, as_oda: Client
+) -> None:
+    for node in ("master", "slave"):
+        RecordedReplication().saw(watched.pk, node, NodeStatus())
+        configure(watched, node, GOOD)
+    [resource] = replication_of(watched).resources
+    assert resource.judgement.health.value == "not-up"
+    assert "not up on any of its nodes" in page(as_oda)
+    for node in ("master", "slave"):
+        configure(watched, node, "")
+    assert not DrbdResource.objects.exists()

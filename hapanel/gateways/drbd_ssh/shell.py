@@ -23,7 +23,7 @@ from hapanel.ports.ssh_errors import (
 NEEDED_SCRIPT = 1
 _SCRIPT = re.compile(r"hapanel-node-command (\d{1,6})")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.(?:res|conf)")
-MAIN_FILE, FOLDER = "/etc/drbd.conf", "/etc/drbd.d"
+MAIN_FILE, FOLDER, LVM_FILE = "/etc/drbd.conf", "/etc/drbd.d", "/etc/lvm/lvm.conf"
 MOST_FILES = 64
 # events2 prints several lines for one change: what comes within this time is one.
 BURST_SECONDS = 0.05
@@ -65,13 +65,13 @@ class DrbdShell:
             news.set()
 
     async def configuration(self) -> tuple[ConfigurationFile, ...]:
-        """The main file and those of the folder, by path; a node without DRBD has none."""
+        """The main file, those of the folder, and LVM's; a node without DRBD has none of DRBD's."""
         found = []
-        for path in [MAIN_FILE, *await self._paths()]:
+        for path in [MAIN_FILE, *await self._paths(), LVM_FILE]:
             try:
                 body = await good_output(self._connection, f"cat {path}")
-            except CommandFailed:
-                continue  # removed meanwhile, or not there at all
+            except (CommandFailed, ScriptOlder):
+                continue  # removed meanwhile, not there, or not for this script to read
             found.append(ConfigurationFile(path=path, text=text_of(body)))
         return tuple(found)
 

@@ -1,0 +1,57 @@
+"""A node's configuration files as they may be recorded: secrets masked, and what lint says."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from hapanel.drbd.configuration.lint import judged
+from hapanel.drbd.configuration.masking import masked
+from hapanel.drbd.configuration.reader import Source, read
+from hapanel.drbd.configuration.subject import GuestOn, Surroundings
+from hapanel.drbd.configuration.understanding import understood
+from hapanel.ports.node_shell import ConfigurationFile
+from nodes.replication_files import finding_record
+
+MAIN, LVM = "/etc/drbd.conf", "/etc/lvm/lvm.conf"
+# What drbd-utils ships as the main file, for a node that has none or does not show it.
+USUAL = 'include "drbd.d/global_common.conf";\ninclude "drbd.d/*.res";\n'
+
+
+@dataclass(frozen=True)
+class ReadConfiguration:
+    """`files`: [{path, text}]; `findings`: records; `hosts`: resource -> the hosts it names."""
+
+    files: list[dict[str, str]]
+    findings: list[dict[str, Any]]
+    hosts: dict[str, list[str]]
+
+
+def read_configuration(
+    node: str,
+    files: Sequence[ConfigurationFile],
+    guests: Mapping[str, tuple[GuestOn, ...]],
+) -> ReadConfiguration:
+    """What is recorded of these files; the texts themselves are not kept. Never raises for what
+    stands in them."""
+    texts = {file.path: file.text for file in files}
+    lvm = texts.pop(LVM, None)
+
+    def load(pattern: str, including: str) -> Sequence[Source]:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(including), pattern))
+        return [Source(name, text) for name, text in texts.items() if fnmatchcase(name, path)]
+
+    main = texts.get(MAIN, USUAL) if texts else ""
+    configuration = understood(read(Source(MAIN, main), load))
+    around = Surroundings(this_node=node, guests=guests, lvm={node: lvm} if lvm else {})
+    return ReadConfiguration(
+        files=[{"path": path, "text": masked(text)} for path, text in texts.items()],
+        findings=[finding_record(one) for one in judged(configuration, None, around)],
+        hosts={
+            one.name: sorted({name for host in one.hosts for name in host.names})
+            for one in configuration.distinct
+        },
+    )
