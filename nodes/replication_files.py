@@ -53,11 +53,41 @@ def _place(record: list[Any], node: str) -> Place:
 
 
 @dataclass(frozen=True, slots=True)
+class RowShown:
+    """A row of two files. `both` are findings that stand on either side alike, said once."""
+
+    row: Row
+    both: tuple[Finding, ...]
+    left: tuple[Finding, ...]
+    right: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, row: Row) -> RowShown:
+        """The row with its findings sorted out."""
+        left = row.left.findings if row.left else ()
+        right = row.right.findings if row.right else ()
+        there = {(one.code, one.because()) for one in right}
+        both = tuple(one for one in left if (one.code, one.because()) in there)
+        same = {(one.code, one.because()) for one in both}
+        return cls(
+            row,
+            both,
+            tuple(one for one in left if (one.code, one.because()) not in same),
+            tuple(one for one in right if (one.code, one.because()) not in same),
+        )
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All of them, each once."""
+        return (*self.both, *self.left, *self.right)
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
-    """One file of two nodes. `errors` and `warnings` count the findings in it."""
+    """One file of two nodes. `errors` and `warnings` count the findings in it, each once."""
 
     path: str
-    rows: tuple[Row, ...]
+    rows: tuple[RowShown, ...]
     is_same: bool
     errors: int
     warnings: int
@@ -97,8 +127,8 @@ def files_beside(left: NodeWord, right: NodeWord) -> FilesShown | None:
         )
         for path in paths
     )
-    errors = sum(one.severity is Severity.ERROR for one in findings)
-    return FilesShown(left.node, right.node, files, errors, len(findings) - errors)
+    errors = sum(file.errors for file in files)
+    return FilesShown(left.node, right.node, files, errors, sum(file.warnings for file in files))
 
 
 def _texts(word: NodeWord) -> dict[str, str]:
@@ -147,8 +177,7 @@ def _located(place: Place, texts: Mapping[str, dict[str, str]]) -> Place:
 
 
 def _beside(path: str, left: Source, right: Source, findings: list[Finding]) -> Beside:
-    rows = side_by_side(left, right, findings)
-    names = {left.name, right.name}
-    here = [one for one in findings if one.place.file in names]
+    rows = tuple(RowShown.of(row) for row in side_by_side(left, right, findings))
+    here = [one for row in rows for one in row.findings]
     errors = sum(one.severity is Severity.ERROR for one in here)
     return Beside(path, rows, left.text == right.text, errors, len(here) - errors)

@@ -11,5 +11,10 @@ urlpatterns = [
     path(
         "clusters/<str:cluster>/nodes/<str:node>/storage/", views.node_storage, name="node-storage"
     ),
+    path(
+        "clusters/<str:cluster>/nodes/<str:node>/replication/",
+        views.node_replication,
+        name="node-replication",
+    ),
     path("clusters/<str:cluster>/nodes/<str:node>/tasks/", views.node_tasks, name="node-tasks"),
 ]

@@ -16,6 +16,8 @@ from hapanel.ui.paging import page_of
 from nodes.metrics import NodeMetrics
 from nodes.models import Node
 from nodes.selectors import cluster_named, figures_of, measured, node_named, nodes_of, storages_on
+from vms.replication import replication_of
+from vms.replication_drawing import node_sides
 from vms.selectors import guests_of, rows_of
 
 
@@ -62,6 +64,12 @@ def node_storage(request: HttpRequest, cluster: str, node: str) -> HttpResponse:
     return _node_page(request, cluster, node, "storage")
 
 
+@requires(Permission.SEE_CLUSTERS)
+def node_replication(request: HttpRequest, cluster: str, node: str) -> HttpResponse:
+    """The node's side of each DRBD resource."""
+    return _node_page(request, cluster, node, "replication")
+
+
 @requires(Permission.SEE_OPERATIONS)
 def node_tasks(request: HttpRequest, cluster: str, node: str) -> HttpResponse:
     """The panel's operations that came from or went to the node."""
@@ -85,6 +93,8 @@ def _node_page(request: HttpRequest, cluster: str, name: str, section: str) -> H
             context |= {"page": page, "rows": rows_of(found, page.rows, moving_vmids(found))}
         case "storage":
             context["storages"] = storages_on(found, name)
+        case "replication":
+            context |= node_sides(replication_of(found), node)
         case "tasks":
             touching = Operation.objects.filter(cluster=found).filter(
                 Q(source=name) | Q(target=name)

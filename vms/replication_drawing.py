@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext
 
@@ -17,11 +18,17 @@ from hapanel.ports.replication import (
     ResourceState,
     Volume,
 )
-from hapanel.ui.replication_states import connection_shown, disk_shown, replication_shown
+from hapanel.ui.replication_states import (
+    connection_shown,
+    disk_shown,
+    finding_shown,
+    replication_shown,
+)
 from hapanel.ui.states import Shown
+from nodes.models import Node
 from nodes.replication import NodeWord
 from vms.models import Guest
-from vms.replication import Resource
+from vms.replication import ClusterReplication, Resource
 
 VERIFIES = frozenset({ReplicationState.VERIFY_S, ReplicationState.VERIFY_T})
 TARGETS = frozenset(
@@ -106,6 +113,46 @@ def rows_of(resource: Resource, words: dict[str, NodeWord], ips: dict[str, str])
     rows = [_row(link, boxes, resource) for link in resource.replication.links]
     alone = [side.node for side in resource.replication.sides if side.node not in linked]
     return rows + [Row(boxes.of(name, None), None, _not_seen(), "broken") for name in alone]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLink:
+    """One link of a node, as the node itself tells it."""
+
+    peer: str
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSide:
+    """One resource on one node, for the page of the node."""
+
+    name: str
+    health: Shown
+    box: Box
+    links: tuple[NodeLink, ...]
+
+
+def node_sides(seen: ClusterReplication, node: Node) -> dict[str, Any]:
+    """What the page of a node shows of its replication."""
+    word = seen.known.word(node.name)
+    sides = [
+        _node_side(resource, node, word)
+        for resource in seen.resources
+        if resource.replication.side(node.name) is not None
+    ]
+    return {"word": word, "sides": sides, "is_on": seen.known.is_on}
+
+
+def _node_side(resource: Resource, node: Node, word: NodeWord) -> NodeSide:
+    box = _Boxes(resource, {node.name: word}, {node.name: node.ip}).of(node.name, None)
+    links = tuple(
+        NodeLink(link.second if link.first == node.name else link.first, link_of(end.peer))
+        for link in resource.replication.links
+        for end in link.ends
+        if end.node == node.name
+    )
+    return NodeSide(resource.name, finding_shown(resource.judgement.findings[0]), box, links)
 
 
 class _Boxes:

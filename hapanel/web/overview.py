@@ -20,14 +20,18 @@ from hapanel.operations.readiness import at_a_glance, headline_of
 from hapanel.operations.selectors import open_operations
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
+from hapanel.ui.replication_states import finding_shown
+from hapanel.ui.states import Shown
 from nodes.metrics import NodeMetrics
 from nodes.models import Cluster, Node
 from nodes.selectors import cluster_named, figures_of, last_events, measured, nodes_of, verdict_of
 from vms.models import HaResource
+from vms.replication import ClusterReplication, Resource, replication_of
 from vms.selectors import GuestCounts, guest_counts
 
 # So many guests are named one by one; a list of thousands tells no more than its length.
 RISKS_NAMED = 10
+RESOURCES_NAMED = 3
 PARTS = ("verdict", "tiles", "running-operations", "risks", "events")
 
 
@@ -98,6 +102,7 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
     found = cluster_named(cluster)
     nodes = nodes_of(found)
     judged: Any = SimpleLazyObject(lambda: at_a_glance(found, nodes))
+    replication: Any = SimpleLazyObject(lambda: replication_of(found))
     # Each part refreshes on its own, so what it does not show must cost it nothing.
     context = {
         "cluster": found,
@@ -108,6 +113,9 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
         "nodes": SimpleLazyObject(lambda: _node_lines(found, nodes)),
         "online": sum(node.is_online for node in nodes),
         "missing": sum(not node.is_online for node in nodes),
+        "replication": replication,
+        "replication_lines": SimpleLazyObject(lambda: _worst_resources(replication)),
+        "replication_worst": SimpleLazyObject(lambda: _worst(replication)),
         "counts": SimpleLazyObject(lambda: guest_counts(found)),
         "ha": SimpleLazyObject(lambda: _ha(found)),
         "risks": SimpleLazyObject(lambda: risks(judged)),
@@ -116,6 +124,17 @@ def cluster_overview(request: HttpRequest, cluster: str) -> HttpResponse:
         "section": "overview",
     }
     return fragment(request, "web/overview.html", context, *PARTS)
+
+
+def _worst_resources(replication: ClusterReplication) -> list[tuple[Resource, Shown]]:
+    """The first few resources that are not well, the worst first."""
+    lines = [(one, finding_shown(one.judgement.findings[0])) for one in replication.resources]
+    return [line for line in lines if line[1].state != "ok"][:RESOURCES_NAMED]
+
+
+def _worst(replication: ClusterReplication) -> Shown | None:
+    first = next(iter(replication.resources), None)
+    return finding_shown(first.judgement.findings[0]) if first else None
 
 
 def _node_lines(cluster: Cluster, nodes: list[Node]) -> list[NodeLine]:

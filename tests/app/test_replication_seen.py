@@ -317,3 +317,18 @@ def test_a_configured_resource_that_is_up_nowhere_is_said_to_be_so(
     for node in ("master", "slave"):
         configure(watched, node, "")
     assert not DrbdResource.objects.exists()
+
+
+def test_the_overview_and_the_node_say_the_same(watched: Cluster, as_oda: Client) -> None:
+    tile = page(as_oda, "/clusters/clusterubd/")
+    assert "no resource" in tile
+    tell(watched, statuses("drbd84/16c-SPLIT-BRAIN"))
+    tile = page(as_oda, "/clusters/clusterubd/")
+    assert "split brain" in tile[tile.index('id="tiles"') :]
+    node = page(as_oda, "/clusters/clusterubd/nodes/slave/replication/")
+    assert "StandAlone" in node
+    assert "split brain" in node
+    SshAccess.objects.all().delete()
+    tile = page(as_oda, "/clusters/clusterubd/")
+    assert "The nodes are not reached over ssh." in tile
+    assert "not observed" in page(as_oda, "/clusters/clusterubd/nodes/slave/replication/")

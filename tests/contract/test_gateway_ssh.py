@@ -345,6 +345,27 @@ def test_a_burst_of_events_is_one_change_and_a_cut_stream_is_said() -> None:
     talking(node, talk)
 
 
+def test_an_alarm_of_drbd_itself_is_kept_for_the_next_status() -> None:
+    async def stream(process: Process) -> None:
+        process.stdout.write(
+            b"exists resource name:rs role:Primary\n"
+            b"exists connection name:rs peer-node-id:1 conn-name:slave connection:StandAlone\n"
+            b"exists -\ncall helper name:rs peer-node-id:1 conn-name:slave helper:split-brain\n"
+        )
+        await hang(process)
+
+    node = SshNode()
+    node.says |= {"drbdsetup events2": stream, JSON: STANDALONE, "drbdadm get-gi rs": IDS}
+
+    async def talk(node: SshNode, shell: DrbdShell) -> None:
+        async with aclosing(shell.changes()) as changes:
+            await anext(changes)
+            [resource] = (await shell.status()).resources
+            assert resource.split_brain_called
+
+    talking(node, talk)
+
+
 # docs/faults.md
 
 

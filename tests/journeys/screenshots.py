@@ -36,6 +36,8 @@ PAGES = {
     "forecast": "{cluster}forecast/",
     "readiness": "{cluster}readiness/",
     "capacity": "{cluster}capacity/?cores=4&memory=8&disk=20&storage=",
+    "replication": "{cluster}replication/",
+    "node-replication": "{cluster}nodes/{node}/replication/",
     "migrations": "{cluster}migrations/",
     "lab": "/lab/",
     "lab-power": "/lab/power/{node}/",

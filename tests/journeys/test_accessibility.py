@@ -26,6 +26,7 @@ PAGES = [
     "/clusters/clusterubd/readiness/",
     "/clusters/clusterubd/capacity/?cores=4&memory=8&disk=20&storage=",
     "/clusters/clusterubd/guests/100/ha/",
+    "/clusters/clusterubd/replication/",
     "/clusters/clusterubd/migrations/",
     "/lab/",
     "/lab/power/master/",

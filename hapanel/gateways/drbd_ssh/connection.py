@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -240,4 +241,7 @@ async def _why_not_verified(door: NodeDoor, proof: _Proof, error: Exception) -> 
 
 
 def _words(error: Exception) -> str:
+    """What the network or ssh says, in its own short words."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
     return (str(error) or type(error).__name__)[:200]

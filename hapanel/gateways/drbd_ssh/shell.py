@@ -7,6 +7,9 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from msgspec.structs import replace
+
+from hapanel.drbd.decode.events import EventStream
 from hapanel.gateways.drbd_ssh.connection import Connection, connect, show_host_key
 from hapanel.gateways.drbd_ssh.lvm import read_disks, read_groups, read_volumes
 from hapanel.gateways.drbd_ssh.permitted import good_output, text_of
@@ -34,13 +37,25 @@ class DrbdShell:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._told = EventStream()
 
     async def status(self) -> NodeStatus:
-        """The node's whole DRBD state, asked for now."""
-        return await read_status(self._connection)
+        """The node's whole DRBD state, asked for now, with the alarms that its stream told of."""
+        status = await read_status(self._connection)
+        called = {one.name for one in self._told.status().resources if one.split_brain_called}
+        if not called:
+            return status
+        return replace(
+            status,
+            resources=tuple(
+                replace(one, split_brain_called=True) if one.name in called else one
+                for one in status.resources
+            ),
+        )
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """A sign when the stream stands and after each burst of changes."""
+        self._told = EventStream()
         news = asyncio.Event()
         listener = asyncio.create_task(self._listen(news))
         try:
@@ -59,7 +74,8 @@ class DrbdShell:
     async def _listen(self, news: asyncio.Event) -> None:
         try:
             async with aclosing(self._connection.lines("drbdsetup events2")) as lines:
-                async for _line in lines:
+                async for line in lines:
+                    self._told.feed(text_of(line))
                     news.set()
         finally:
             news.set()
