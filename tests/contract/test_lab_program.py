@@ -128,7 +128,7 @@ def test_ctl_says_on_the_command_line_what_control_says(lab: LabProcess) -> None
     ]
     assert [run.returncode for run in runs] == [0, 2]
     assert json.loads(runs[0].stdout) == {"ok": True}
-    assert runs[1].stderr.startswith("unknown action 'dance'; there are: api, clock")
+    assert runs[1].stderr.startswith("unknown action 'dance'; there are: alter, api, clock")
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://127.0.0.1:9/"])
