@@ -36,6 +36,8 @@ KWARGS = {
     "vmid": 100,
     "sid": "vm:100",
     "rule": "apart",
+    "resource": "rs",
+    "name": "rs",
     "operation_id": 1,
     "user_id": 1,
     "token_id": 1,
