@@ -12,6 +12,7 @@ from hapanel.lab.faults import api_fault
 from hapanel.lab.guests.sizes import MIB
 from hapanel.lab.lab import Lab
 from hapanel.lab.links import DEFAULT_MBIT, Link, Network
+from hapanel.lab.membership import QDevice
 from hapanel.lab.net.http import BadRequest, Request, Response, read_request
 from hapanel.lab.net.listener import Connection
 from hapanel.lab.services import PLAYED
@@ -24,6 +25,8 @@ JSON = "application/json"
 IDLE_SECONDS = 60.0
 
 Reply = dict[str, object]
+# Where a QDevice votes from that was set up while the lab runs (RFC 5737, documentation).
+QNETD = "192.0.2.254:5403"
 
 
 class Control:
@@ -137,10 +140,15 @@ class Control:
         return {"ok": True}
 
     def _qdevice(self, args: list[str]) -> Reply:
+        """A cluster without one gets one set up, as `pvecm qdevice setup` would do it."""
+        is_on = on_off(args, 0)
         device = self._lab.membership.qdevice
         if device is None:
-            raise Refused("this cluster has no QDevice")
-        device.is_connected = on_off(args, 0)
+            if not is_on:
+                raise Refused("this cluster has no QDevice")
+            device = self._lab.membership.qdevice = QDevice(QNETD)
+            self._lab.world.config_version += 1
+        device.is_connected = is_on
         self._lab.membership.changed()
         return {"ok": True}
 
