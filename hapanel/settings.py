@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "Level": "hapanel.api.readiness.LEVELS",
+        "DrbdHealth": "hapanel.drbd.findings.CODES",
         "ReadinessCode": "hapanel.api.readiness.CODES",
         "MigrationMode": ["online", "restart", "offline"],
         "ClusterMode": ["watch", "operate"],

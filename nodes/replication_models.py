@@ -38,7 +38,7 @@ class DrbdNode(models.Model):
     # Read once a minute; secrets were removed before.
     files = models.JSONField(default=list)  # [{path, text}]
     findings = models.JSONField(default=list)  # of lint, see nodes/replication_files.py
-    configured = models.JSONField(default=dict)  # resource -> the hosts that the files name
+    configured = models.JSONField(default=dict)  # resource -> {members, dual_primary}
     lvm = models.JSONField(default=dict)  # ports.node_shell.LvmReport
 
     class Meta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
@@ -74,16 +75,27 @@ def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterRepl
 def _members(known: Known, name: str) -> list[str]:
     """The cluster's nodes that the configuration of the resource names, or whose files hold it."""
     hosts = {
-        host.partition(".")[0].lower()
-        for word in known.words
-        if word.row
-        for host in word.row.configured.get(name, ())
+        host.partition(".")[0].lower() for meant in _meant(known, name) for host in meant["members"]
     }
     return [
         word.node
         for word in known.words
         if word.node.lower() in hosts or (word.row and name in word.row.configured)
     ]
+
+
+def _meant(known: Known, name: str) -> list[dict[str, Any]]:
+    """What each node's configuration says of the resource."""
+    rows = [word.row for word in known.words if word.row]
+    return [row.configured[name] for row in rows if name in row.configured]
+
+
+def _is_dual_for_good(known: Known, name: str, is_shared: bool) -> bool | None:
+    """Whether both sides are meant to be Primary at all times; None while nobody knows."""
+    meant = _meant(known, name)
+    if is_shared or any(one["dual_primary"] for one in meant):
+        return True
+    return False if meant else None
 
 
 def _guests_by_group(cluster: Cluster, groups: set[str]) -> dict[str, list[Guest]]:
@@ -121,7 +133,7 @@ def _circumstances(
     record = known.resources.get(name)
     sides = [row for (resource, _node), row in known.sides.items() if resource == name]
     return Circumstances(
-        dual_primary_configured=True if is_shared else None,
+        dual_primary_configured=_is_dual_for_good(known, name, is_shared),
         guests=None if guests is None else tuple(_on_resource(guest) for guest in guests),
         migrating=tuple(str(guest) for guest in guests or () if guest.lock == "migrate"),
         dual_primary_seconds=_dual_seconds(replication, known, now),

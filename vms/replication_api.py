@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
-from hapanel.drbd.findings import Code, Finding, Severity
+from hapanel.drbd.findings import CODES, SEVERITIES, Code, Finding
 from hapanel.drbd.join import Side
 from hapanel.drbd.join import Sight as Seen
 from hapanel.drbd.link import End, Link
@@ -49,8 +49,8 @@ class DrbdRows(RowContext[DrbdResource]):
 class FindingSerializer(serializers.Serializer[dict[str, Any]]):
     """One thing that is so; sentences in the language of Accept-Language."""
 
-    code = serializers.ChoiceField(choices=[code.value for code in Code])
-    severity = serializers.ChoiceField(choices=[severity.value for severity in Severity])
+    code = serializers.ChoiceField(choices=CODES)
+    severity = serializers.ChoiceField(choices=SEVERITIES)
     because = serializers.CharField()
     remedy = serializers.CharField(allow_blank=True)
     nodes = serializers.ListField(child=serializers.CharField())
@@ -73,7 +73,7 @@ class DrbdNodeSerializer(DrbdLinkSerializer):
 
     node = serializers.CharField()
     peer = serializers.CharField(allow_null=True)
-    sight = serializers.ChoiceField(choices=[Sight.CURRENT.value, Sight.UNKNOWN.value])
+    sight = serializers.ChoiceField(choices=Sight.values, help_text="current or unknown")
     seen_at = serializers.DateTimeField(allow_null=True)
     because = serializers.CharField(allow_null=True, help_text="why it is not seen now")
     role = serializers.CharField(allow_null=True, help_text="null: not seen, or not up there")
@@ -125,11 +125,11 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
         words = self.context["rows"].seen(row).known.words
         return next((w.row.drbd_version for w in words if w.row and w.row.drbd_version), None)
 
-    @extend_schema_field(serializers.ChoiceField(choices=[code.value for code in Code]))
+    @extend_schema_field(serializers.ChoiceField(choices=CODES))
     def get_health(self, row: DrbdResource) -> str:
         return self._of(row).judgement.health.value
 
-    @extend_schema_field(serializers.ChoiceField(choices=[one.value for one in Severity]))
+    @extend_schema_field(serializers.ChoiceField(choices=SEVERITIES))
     def get_severity(self, row: DrbdResource) -> str:
         return self._of(row).judgement.severity.value
 

@@ -53,6 +53,10 @@ class Code(StrEnum):
     HEALTHY = "healthy"
 
 
+CODES = [code.value for code in Code]
+SEVERITIES = [severity.value for severity in Severity]
+
+
 class Fact(StrEnum):
     """What a piece of evidence is about; pages have a word for each."""
 

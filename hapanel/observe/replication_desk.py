@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -97,9 +98,9 @@ class RecordedReplication:
         }
         read = read_configuration(node, files, guests)
         _write_rare(
-            cluster_id, node, files=read.files, findings=read.findings, configured=read.hosts
+            cluster_id, node, files=read.files, findings=read.findings, configured=read.configured
         )
-        _name_configured(cluster, read.hosts)
+        _name_configured(cluster, read.configured)
 
     def read_lvm(self, cluster_id: int, node: str, report: LvmReport) -> None:
         """Record a node's volume groups."""
@@ -211,10 +212,10 @@ def state_of(row: DrbdSide) -> ResourceState:
     return msgspec.convert(row.state, ResourceState)
 
 
-def _name_configured(cluster: Cluster, hosts: dict[str, list[str]]) -> None:
+def _name_configured(cluster: Cluster, names: Iterable[str]) -> None:
     """A resource that is configured is one, up or not; one that neither is up anywhere nor
     configured anywhere is gone."""
-    for name in hosts:
+    for name in names:
         DrbdResource.objects.get_or_create(cluster=cluster, name=name[:128])
     rows = DrbdNode.objects.filter(cluster=cluster).values_list("configured", flat=True)
     named = {name for configured in rows for name in configured}

@@ -13,6 +13,7 @@ from hapanel.drbd.configuration.masking import masked
 from hapanel.drbd.configuration.reader import Source, read
 from hapanel.drbd.configuration.subject import GuestOn, Surroundings
 from hapanel.drbd.configuration.understanding import understood
+from hapanel.drbd.configured import meant
 from hapanel.ports.node_shell import ConfigurationFile
 from nodes.replication_files import finding_record
 
@@ -23,11 +24,12 @@ USUAL = 'include "drbd.d/global_common.conf";\ninclude "drbd.d/*.res";\n'
 
 @dataclass(frozen=True)
 class ReadConfiguration:
-    """`files`: [{path, text}]; `findings`: records; `hosts`: resource -> the hosts it names."""
+    """`files`: [{path, text}]; `findings`: records; `configured`: resource -> {members,
+    dual_primary}, see hapanel.drbd.configured."""
 
     files: list[dict[str, str]]
     findings: list[dict[str, Any]]
-    hosts: dict[str, list[str]]
+    configured: dict[str, dict[str, Any]]
 
 
 def read_configuration(
@@ -50,8 +52,8 @@ def read_configuration(
     return ReadConfiguration(
         files=[{"path": path, "text": masked(text)} for path, text in texts.items()],
         findings=[finding_record(one) for one in judged(configuration, None, around)],
-        hosts={
-            one.name: sorted({name for host in one.hosts for name in host.names})
-            for one in configuration.distinct
+        configured={
+            one.name: {"members": list(one.members), "dual_primary": one.dual_primary}
+            for one in meant("\n".join(texts.values()))
         },
     )

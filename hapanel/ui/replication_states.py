@@ -53,6 +53,7 @@ _HEALTH: dict[Code, str | Promise] = {
     Code.DUAL_PRIMARY: _("both Primary"),
     Code.LINK_TOO_THIN: _("link too thin"),
     Code.CONTRADICTION: _("sides contradict each other"),
+    Code.CHANGING: _("changing"),
     Code.NOT_OBSERVED: _("not observed"),
     Code.NOT_UNDERSTOOD: _("not understood"),
     Code.DUAL_PRIMARY_TEMPORARY: _("both Primary while migrating"),
@@ -70,6 +71,7 @@ _FACT: dict[Fact, str | Promise] = {
     Fact.HELPER: _("DRBD’s own split-brain alarm"),  # noqa: RUF001
     Fact.LAST_PRIMARY: _("Last Primary"),
     Fact.GUESTS: _("Guests"),
+    Fact.APART_SINCE: _("Apart since"),
     Fact.AGE: _("Last seen"),
     Fact.WORD: _("Unknown word"),
 }
@@ -102,17 +104,15 @@ def finding_shown(finding: Finding) -> Shown:
 
 def health_shown(code: Code, severity: Severity) -> Shown:
     """A resource's health as shape and short word."""
-    return Shown("busy" if code in _AT_WORK else severity.value, str(_HEALTH[code]))
+    return Shown("busy" if code in _AT_WORK else severity.value, health_word(code))
 
 
 def health_word(code: str) -> str:
     """The short word of a recorded health; one of another release is shown as it is."""
-    try:
-        return str(_HEALTH[Code(code)])
-    except ValueError:
-        return code or gettext("not known")
+    words = {known.value: word for known, word in _HEALTH.items()}
+    return str(words.get(code, code)) or gettext("not known")
 
 
 def fact_word(fact: Fact) -> str:
     """What a piece of evidence is about."""
-    return str(_FACT[fact])
+    return str(_FACT.get(fact, fact.value))

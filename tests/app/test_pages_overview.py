@@ -61,7 +61,7 @@ def test_old_data_is_grey_and_says_its_age(as_oda: Client, clusterubd: Cluster) 
     assert "4 min 1" in text
     assert "what stands below was true at" in text
     assert "timed out" in text
-    assert 'class="columns columns-3 tiles is-stale"' in text
+    assert 'class="columns columns-4 tiles is-stale"' in text
     assert "Nobody knows whether clusterubd would survive a loss." in text
 
 
