@@ -17,7 +17,7 @@ from vms.models import Guest
 # Every page: session, user, groups, then the tree's five and the drawer's one.
 BUDGETS = {
     "/clusters/": 18,
-    "/clusters/clusterubd/": 22,
+    "/clusters/clusterubd/": 23,
     "/clusters/clusterubd/nodes/": 14,
     "/clusters/clusterubd/nodes/master/": 14,
     "/clusters/clusterubd/nodes/master/guests/": 15,
