@@ -31,6 +31,7 @@ class Permission(StrEnum):
     CHANGE_HA = "change_ha"  # HA resources and rules
     DISARM_HA = "disarm_ha"  # the whole cluster's HA, off and on
     CHANGE_CLUSTERS = "change_clusters"  # add, change, remove a cluster's record
+    REPAIR_REPLICATION = "repair_replication"  # act on DRBD resources, end a split brain
     CHANGE_SERVICES = "change_services"
     CHANGE_PEOPLE = "change_people"
     SWITCH_LAB = "switch_lab"  # power, cables and faults of a lab, where one is configured
@@ -52,6 +53,7 @@ RULES: dict[Permission, frozenset[Role]] = {
     Permission.CHANGE_HA: _STAFF,
     Permission.DISARM_HA: _ADMINISTRATORS,
     Permission.CHANGE_CLUSTERS: _ADMINISTRATORS,
+    Permission.REPAIR_REPLICATION: _STAFF,
     Permission.CHANGE_SERVICES: _STAFF,
     Permission.CHANGE_PEOPLE: _ADMINISTRATORS,
     Permission.SWITCH_LAB: _ADMINISTRATORS,

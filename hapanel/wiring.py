@@ -8,25 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import msgspec
 from django.conf import settings
 
 from hapanel.accounts.vault import VaultLocked, unseal
 from hapanel.gateways import http_probe
-from hapanel.gateways.drbd_ssh.shell import DrbdSshGateway
+from hapanel.gateways.drbd_ssh.shell import DrbdShell, DrbdSshGateway
 from hapanel.gateways.lab_control import LabControlGateway
 from hapanel.gateways.proxmox.gateway import ProxmoxGateway
 from hapanel.gateways.proxmox.trust import fetch_certificate
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
-from hapanel.ports.errors import SignInRefused
+from hapanel.ports.errors import ClusterError, SignInRefused, Unreachable
 from hapanel.ports.lab import LabControl
-from hapanel.ports.node_shell import HostKey, NodeDoor, ShellOpener, SshLogin
+from hapanel.ports.node_hands import NodeHands
+from hapanel.ports.node_shell import (
+    HostKey,
+    LvmReport,
+    NodeDoor,
+    OrderAnswer,
+    ShellOpener,
+    SshLogin,
+)
 from hapanel.ports.probe import Probe
-from nodes.models import Cluster
+from hapanel.ports.replication import NodeReplication
+from nodes.models import Cluster, Node, SshAccess
 from nodes.upstream import Traffic, note_traffic
 
 
@@ -166,10 +177,85 @@ class Wiring:
         """Sign in once, see that the script and DRBD answer. Raises ClusterError."""
         asyncio.run(_try_ssh(login, door))
 
+    def to_nodes(self, cluster: Cluster) -> NodeHands:
+        """The cluster's nodes over ssh. Nothing is sent yet."""
+        return _Hands(cluster)
 
-async def _try_ssh(login: SshLogin, door: NodeDoor) -> None:
-    shell = await node_shells().open(login, door)
+
+class _Hands:
+    """Fulfils `hapanel.ports.node_hands.NodeHands`: a connection for each look and each order."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def look(self) -> tuple[NodeReplication, ...]:
+        login, doors = self._way()
+
+        async def looks() -> list[NodeReplication]:
+            return await asyncio.gather(*(_look(login, door) for door in doors.values()))
+
+        return tuple(asyncio.run(looks()))
+
+    def lvm(self, node: str) -> LvmReport:
+        async def ask() -> LvmReport:
+            async with _shell(*self._way_to(node)) as shell:
+                return await shell.lvm()
+
+        return asyncio.run(ask())
+
+    def order(self, node: str, line: str) -> OrderAnswer:
+        async def ask() -> OrderAnswer:
+            async with _shell(*self._way_to(node)) as shell:
+                return await shell.order(line)
+
+        return asyncio.run(ask())
+
+    def _way(self) -> tuple[SshLogin, dict[str, NodeDoor]]:
+        access = SshAccess.objects.filter(cluster=self._cluster, is_on=True).first()
+        if access is None:
+            raise Unreachable("the nodes are not reached over ssh")
+        try:
+            login = SshLogin(user=access.user, private_key=unseal(access.encrypted_key))
+        except VaultLocked as locked:
+            raise SignInRefused(str(locked)) from locked
+        nodes = Node.objects.filter(cluster=self._cluster).exclude(ip="").order_by("name")
+        return login, {node.name: _door(node, access) for node in nodes}
+
+    def _way_to(self, node: str) -> tuple[SshLogin, NodeDoor]:
+        login, doors = self._way()
+        if node not in doors:
+            raise Unreachable(f"{node} has no address")
+        return login, doors[node]
+
+
+def _door(node: Node, access: SshAccess) -> NodeDoor:
+    pin = access.host_keys.get(node.name)
+    return NodeDoor(
+        node=node.name,
+        host=node.ip,
+        port=access.port,
+        host_key=msgspec.convert(pin, HostKey) if pin else None,
+    )
+
+
+@asynccontextmanager
+async def _shell(login: SshLogin, door: NodeDoor) -> AsyncIterator[DrbdShell]:
+    shell = await DrbdSshGateway().open(login, door)
     try:
-        await shell.status()
+        yield shell
     finally:
         await shell.close()
+
+
+async def _look(login: SshLogin, door: NodeDoor) -> NodeReplication:
+    try:
+        async with _shell(login, door) as shell:
+            status = await shell.status()
+    except ClusterError as error:
+        return NodeReplication(node=door.node, unseen_because=error.reason)
+    return NodeReplication(node=door.node, status=status, seen_at=datetime.now(UTC))
+
+
+async def _try_ssh(login: SshLogin, door: NodeDoor) -> None:
+    async with _shell(login, door) as shell:
+        await shell.status()

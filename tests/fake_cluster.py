@@ -46,6 +46,7 @@ from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, PermissionMissing, ServerFault, Unreachable
 from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_hands import NodeHands
 from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from hapanel.ports.ssh_errors import (
     HostKeyChanged,
@@ -500,6 +501,7 @@ class FakeDoors:
         self.host_keys: dict[str, HostKey] = {}
         self.ssh_errors: dict[str, ClusterError] = {}
         self.ssh_tried: list[tuple[str, str]] = []
+        self.nodes: NodeHands | None = None
 
     def to_lab(self) -> LabControl:
         assert self.lab is not None
@@ -525,6 +527,10 @@ class FakeDoors:
             not_after=datetime(2030, 1, 1).astimezone(),
             matches_ca=self.matches_ca if ca_pem else None,
         )
+
+    def to_nodes(self, cluster: Cluster) -> NodeHands:
+        assert self.nodes is not None, "no nodes over ssh in this test"
+        return self.nodes
 
     def host_key_of(self, door: NodeDoor) -> HostKey:
         if door.node not in self.host_keys:

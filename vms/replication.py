@@ -12,7 +12,7 @@ from django.utils import timezone
 from hapanel.drbd.circumstances import Circumstances, GuestOnResource
 from hapanel.drbd.findings import rank
 from hapanel.drbd.join import Replication, join, resources_of
-from hapanel.drbd.judge import Judgement, judge
+from hapanel.drbd.judge import NOTHING_KNOWN, Judgement, judge
 from hapanel.ports.replication import Role
 from nodes.models import Cluster, DrbdResource, Storage
 from nodes.replication import Known, known_of, node_replications, resources_under_groups
@@ -32,6 +32,7 @@ class Resource:
     judgement: Judgement
     groups: tuple[str, ...] = ()
     guests: tuple[Guest, ...] | None = None
+    circumstances: Circumstances = NOTHING_KNOWN
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterRepl
         around = _circumstances(known, name, replication, on_it, bool(shared & set(groups)), now)
         judgement = judge(replication, around)
         record = known.resources.get(name)
-        resources.append(Resource(name, record, replication, judgement, groups, on_it))
+        resources.append(Resource(name, record, replication, judgement, groups, on_it, around))
     resources.sort(key=lambda one: (rank(one.judgement.findings[0]), one.name))
     return ClusterReplication(known, tuple(resources))
 

@@ -22,6 +22,7 @@ from nodes.replication import NodeWord
 from nodes.replication_files import FilesShown, files_beside
 from nodes.selectors import cluster_named
 from vms.replication import ClusterReplication, Resource, replication_of
+from vms.replication_acts import offers_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
 
@@ -96,6 +97,7 @@ def _about(
     return {
         "findings": findings,
         "first": findings[0],
+        "offers": offers_of(chosen),
         "rows": rows,
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vms import ha_views, migration_views, replication_views, views
+from vms import ha_views, migration_views, replication_acts, replication_views, views
 
 GUEST = "clusters/<str:cluster>/guests/<int:vmid>/"
 
@@ -16,6 +16,16 @@ urlpatterns = [
         "clusters/<str:cluster>/replication/<str:resource>/",
         replication_views.replication_page,
         name="replication-resource",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/<str:node>/<str:action>/",
+        replication_acts.act,
+        name="replication-act",
+    ),
+    path(
+        "operations/<int:operation_id>/cancel-replication/",
+        replication_acts.cancel,
+        name="cancel-drbd-operation",
     ),
     path("clusters/<str:cluster>/guests/", views.guest_list, name="guests"),
     path(GUEST, views.guest_summary, name="guest"),

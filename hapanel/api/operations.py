@@ -64,6 +64,7 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
             "cluster",
             "subject",
             "vmid",
+            "resource",
             "source",
             "target",
             "percent",

@@ -18,6 +18,7 @@ from hapanel.api.ha_status import HaStatusView
 from hapanel.api.migrations import MigrationViewSet
 from hapanel.api.operations import OperationViewSet
 from hapanel.api.readiness import ReadinessView
+from hapanel.api.replication_actions import DrbdActionsView
 from hapanel.api.services import ServiceViewSet
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
@@ -65,6 +66,11 @@ urlpatterns = [
         name="api-ha-rule",
     ),
     path("ha-status/<name:cluster>/", HaStatusView.as_view(), name="api-ha-status"),
+    path(
+        "drbd-resources/<name:cluster>/<resource:name>/actions/",
+        DrbdActionsView.as_view(),
+        name="api-drbd-actions",
+    ),
     path(
         "migrations/",
         MigrationViewSet.as_view({**LIST, "post": "create"}),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from hapanel.kernel.refusal import Refused, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import timeline
-from hapanel.operations.models import Operation, SealedSecret, State
+from hapanel.operations.models import Kind, Operation, SealedSecret, State
 from hapanel.operations.recording import nudge
 from hapanel.operations.wishes import Asker
 
@@ -37,6 +37,14 @@ SETTLE_FIRST = refusal_kind(
     _("Settle it: name the task that runs, or say that nothing happened."),
 )
 
+NOTHING_TO_PAUSE = refusal_kind(
+    "drbd-cannot-cancel",
+    _("Operation %(operation)s has told DRBD already, and it is no sync that could be paused."),
+    _("Wait for its end; a verify can be ended by disconnecting the resource on the node."),
+)
+
+# What follows a sync: it is paused when somebody cancels.
+PAUSED = frozenset({"connect", "resume-sync", "invalidate", "adjust"})
 # Trying a cluster sends nothing that changes it, so it can always be cancelled at once.
 NOT_SENT = Q(state__in=[State.SCHEDULED, State.QUEUED]) | Q(state=State.RUNNING, sent_at=None)
 
@@ -80,6 +88,8 @@ def _ask_worker(operation: Operation, asker: Asker) -> bool:
         return False
     if operation.state not in (State.RUNNING, State.NEEDS_ATTENTION):
         raise Refused(ALREADY_OVER(operation=operation.pk, state=operation.state))
+    if operation.kind == Kind.DRBD_ACTION and operation.params.get("action") not in PAUSED:
+        raise Refused(NOTHING_TO_PAUSE(operation=operation.pk))
     if _is_beyond_reach(operation):
         raise Refused(CANNOT_STOP_HA_TASK(node=operation.source))
     asked = Operation.objects.filter(

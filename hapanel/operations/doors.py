@@ -7,6 +7,7 @@ from typing import Protocol
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_hands import NodeHands
 from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from nodes.models import Cluster
 
@@ -36,4 +37,8 @@ class Doors(Protocol):
 
     def try_ssh(self, login: SshLogin, door: NodeDoor) -> None:
         """Sign in, ask the panel's script for its version and DRBD for its status, leave."""
+        ...
+
+    def to_nodes(self, cluster: Cluster) -> NodeHands:
+        """A recorded cluster's nodes over ssh; a cluster without ssh has none that answer."""
         ...

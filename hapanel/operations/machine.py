@@ -19,6 +19,7 @@ from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import (
     add_cluster_steps,
     change_cluster_steps,
+    drbd_action_steps,
     ha_change_steps,
     migrate_steps,
     ssh_access_steps,
@@ -65,6 +66,7 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     Kind.SWITCH_LAB: switch_lab_steps.STEPS,
     Kind.CHANGE_SSH: ssh_access_steps.STEPS,
     **dict.fromkeys(HA_KINDS, ha_change_steps.STEPS),
+    Kind.DRBD_ACTION: drbd_action_steps.STEPS,
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
@@ -73,6 +75,7 @@ FIRST_STEP = {
     Kind.SWITCH_LAB: Step.PREFLIGHT,
     Kind.CHANGE_SSH: Step.CHECKING_SSH,
     **dict.fromkeys(HA_KINDS, Step.PREFLIGHT),
+    Kind.DRBD_ACTION: Step.PREFLIGHT,
 }
 
 logger = logging.getLogger(__name__)

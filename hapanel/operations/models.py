@@ -24,6 +24,7 @@ class Kind(models.TextChoices):
     CHANGE_CLUSTER = "change_cluster", _("Change cluster")
     SWITCH_LAB = "switch_lab", _("Lab switch")
     CHANGE_SSH = "change_ssh", _("Change ssh access")
+    DRBD_ACTION = "drbd_action", _("Replication")
     ADD_HA_RESOURCE = "add_ha_resource", _("Put under HA")
     CHANGE_HA_RESOURCE = "change_ha_resource", _("Change HA resource")
     REMOVE_HA_RESOURCE = "remove_ha_resource", _("Take out of HA")
@@ -79,6 +80,8 @@ class Step(models.TextChoices):
     SIGNING_IN = "signing_in", _("Trying the token")
     CHECKING_RIGHTS = "checking_rights", _("Comparing privileges")
     CHECKING_SSH = "checking_ssh", _("Trying ssh on each node")
+    # Acting on nodes over ssh.
+    SETTLING = "settling", _("Looking what came of it")
 
 
 class Operation(models.Model):
@@ -93,6 +96,7 @@ class Operation(models.Model):
     subject = models.CharField(max_length=200, blank=True, default="")  # "100 siakad", "campus"
     vmid = models.PositiveIntegerField(null=True)
     guest_type = models.CharField(max_length=8, blank=True, default="")
+    resource = models.CharField(max_length=128, blank=True, default="")  # DRBD's
     source = models.CharField(max_length=63, blank=True, default="")
     target = models.CharField(max_length=63, blank=True, default="")
     params = models.JSONField(default=dict)  # what was asked for, without secrets
@@ -155,6 +159,12 @@ class Operation(models.Model):
                 condition=Q(state__in=["scheduled", "queued", "running", "needs_attention"])
                 & Q(vmid__isnull=False),
                 name="one_open_operation_a_guest",
+            ),
+            models.UniqueConstraint(
+                fields=["cluster", "resource"],
+                condition=Q(state__in=["scheduled", "queued", "running", "needs_attention"])
+                & ~Q(resource=""),
+                name="one_open_operation_a_resource",
             ),
         ]
 

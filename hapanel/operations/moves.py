@@ -27,12 +27,15 @@ ENDS = frozenset(state for state, following in STATES.items() if not following)
 STEPS: dict[Step, frozenset[Step]] = {
     Step.NONE: frozenset({Step.PREFLIGHT, Step.CONNECTING, Step.CHECKING_SSH}),
     Step.PREFLIGHT: frozenset({Step.INTENDED}),
-    Step.INTENDED: frozenset({Step.PREFLIGHT, Step.ACCEPTED, Step.VERIFYING, Step.CONFIRMING}),
+    Step.INTENDED: frozenset(
+        {Step.PREFLIGHT, Step.ACCEPTED, Step.VERIFYING, Step.CONFIRMING, Step.SETTLING}
+    ),
     Step.ACCEPTED: frozenset({Step.FOLLOWING, Step.WAITING_FOR_HA}),
     Step.WAITING_FOR_HA: frozenset({Step.FOLLOWING, Step.VERIFYING}),
     Step.FOLLOWING: frozenset({Step.VERIFYING}),
     Step.VERIFYING: frozenset(),
     Step.CONFIRMING: frozenset(),
+    Step.SETTLING: frozenset(),
     Step.CONNECTING: frozenset({Step.SIGNING_IN}),
     Step.SIGNING_IN: frozenset({Step.CHECKING_RIGHTS, Step.CHECKING_SSH}),
     Step.CHECKING_SSH: frozenset({Step.CHECKING_RIGHTS}),

@@ -27,6 +27,7 @@ _ASKED = {
     Kind.REMOVE_HA_RULE: "ha_rule_removal_requested",
     Kind.DISARM_HA: "ha_disarm_requested",
     Kind.ARM_HA: "ha_arm_requested",
+    Kind.DRBD_ACTION: "drbd_action_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
@@ -42,6 +43,7 @@ _ENDED = {
     Kind.REMOVE_HA_RULE: "ha_rule_removal_ended",
     Kind.DISARM_HA: "ha_disarm_ended",
     Kind.ARM_HA: "ha_arm_ended",
+    Kind.DRBD_ACTION: "drbd_action_ended",
 }
 
 

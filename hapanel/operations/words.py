@@ -72,6 +72,18 @@ TIMELINE: dict[str, str | Promise] = {
     "foretold_within": _("Within %(least)s to %(most)s s."),
     "lab_told": _("The lab was told."),
     "lab_obeyed": _("The lab shows it. What follows stands on the cluster's own pages."),
+    "drbd_checked": _("Both sides were looked at: nothing speaks against it."),
+    "drbd_ordered": _("On %(node)s: %(line)s"),
+    "drbd_unanswered": _(
+        "%(node)s did not answer (%(reason)s). Nothing is sent again; its state is read instead."
+    ),
+    "drbd_works": _("DRBD works on it (%(word)s)."),
+    "drbd_held": _("The sync is held; it goes on when somebody resumes it."),
+    "drbd_waits_for_peer": _("%(node)s waits for its peer now."),
+    "drbd_verify_clean": _("The copies are the same."),
+    "drbd_verify_found": _("The copies differ in %(bytes)s bytes."),
+    "drbd_done": _("%(node)s shows it."),
+    "drbd_paused": _("The sync was paused on %(node)s; the action resume-sync lets it go on."),
     "cluster_changed": _("The cluster %(cluster)s is reached in the new way from now on."),
 }
 

@@ -86,6 +86,18 @@ class LvmReport(Struct, frozen=True, kw_only=True):
     disks: tuple[LvmDisk, ...] = ()
 
 
+class OrderAnswer(Struct, frozen=True, kw_only=True):
+    """How an order ended: the tool's exit status (None: a signal) and its words, redacted."""
+
+    exit: int | None
+    said: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the tool says that it did it."""
+        return self.exit == 0
+
+
 class NodeShell(Protocol):
     """One kept connection to one node. Every method raises a `hapanel.ports.errors.ClusterError`
     and none takes longer than its own time-out."""

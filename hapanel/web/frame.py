@@ -103,6 +103,10 @@ class Frame:
         return bool(settings.LAB_URL) and self._may(Permission.SWITCH_LAB)
 
     @cached_property
+    def may_repair(self) -> bool:
+        return self._may(Permission.REPAIR_REPLICATION)
+
+    @cached_property
     def may_migrate(self) -> bool:
         return self._may(Permission.MIGRATE_GUESTS)
 

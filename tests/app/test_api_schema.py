@@ -47,6 +47,7 @@ PATHS = {
     "ha-status/{cluster}/": {"get", "patch"},
     "drbd-resources/": {"get"},
     "drbd-resources/{cluster}/{name}/": {"get"},
+    "drbd-resources/{cluster}/{name}/actions/": {"post"},
     "events/": {"get"},
     "forecasts/": {"post"},
     "readiness/{cluster}/": {"get"},

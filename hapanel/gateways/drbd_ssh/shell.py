@@ -12,9 +12,16 @@ from msgspec.structs import replace
 from hapanel.drbd.decode.events import EventStream
 from hapanel.gateways.drbd_ssh.connection import Connection, connect, show_host_key
 from hapanel.gateways.drbd_ssh.lvm import read_disks, read_groups, read_volumes
-from hapanel.gateways.drbd_ssh.permitted import good_output, text_of
+from hapanel.gateways.drbd_ssh.permitted import given, good_output, text_of
 from hapanel.gateways.drbd_ssh.status import read_status
-from hapanel.ports.node_shell import ConfigurationFile, HostKey, LvmReport, NodeDoor, SshLogin
+from hapanel.ports.node_shell import (
+    ConfigurationFile,
+    HostKey,
+    LvmReport,
+    NodeDoor,
+    OrderAnswer,
+    SshLogin,
+)
 from hapanel.ports.replication import NodeStatus
 from hapanel.ports.ssh_errors import (
     CommandFailed,
@@ -107,6 +114,11 @@ class DrbdShell:
             volumes=read_volumes(await good_output(self._connection, "lvs"), address),
             disks=read_disks(await good_output(self._connection, "pvs"), address),
         )
+
+    async def order(self, line: str) -> OrderAnswer:
+        """Send one order, once. Raises ScriptOlder when it is not permitted, and Unreachable or
+        Garbage with `may_have_happened` when no whole answer came."""
+        return await given(self._connection, line)
 
     async def close(self) -> None:
         """End the connection."""

@@ -87,6 +87,8 @@ def operation_what(operation: Any) -> str:
     """What an operation does, in a few words: `Live migration, master → slave`."""
     if operation.kind == "switch_lab":
         return switch_text(operation.params)
+    if operation.kind == "drbd_action":
+        return f"{operation.get_kind_display()}, {operation.source}"
     if operation.kind != "migrate":
         return str(operation.get_kind_display())
     name = {

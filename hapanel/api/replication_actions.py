@@ -1,0 +1,113 @@
+"""Actions on DRBD resources over REST: ask for one, or try one out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hapanel.access import Permission
+from hapanel.api.asker import asker_of
+from hapanel.api.operations import OperationSerializer, accepted
+from hapanel.api.refusals import UNKNOWN_CLUSTER
+from hapanel.drbd.actions import Action
+from hapanel.kernel.refusal import Refused
+from hapanel.operations.drbd_action import (
+    DrbdPlan,
+    DrbdWish,
+    plan_drbd_action,
+    request_drbd_action,
+)
+from hapanel.rest.idempotency import idempotency_of
+from hapanel.rest.problem import refusal_record
+from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
+from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, YesNo
+from nodes.models import Cluster
+
+
+class NewDrbdActionSerializer(StrictSerializer):
+    """Do something to the resource on one of its nodes."""
+
+    action = Choice(choices=[each.value for each in Action])
+    node = Text(max_length=63)
+    confirm = Text(
+        max_length=63,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="the node's name, where data can be lost",
+    )
+    not_before = Moment(required=False, help_text="do not start before this time")
+    dry_run = YesNo(default=False, help_text="answer with the plan, record nothing")
+
+
+class DrbdPlanSerializer(serializers.Serializer[dict[str, Any]]):
+    """What would be sent, judged from what was last seen. Possible only without refusals."""
+
+    dry_run = serializers.BooleanField()
+    possible = serializers.BooleanField()
+    node = serializers.CharField()
+    commands = serializers.ListField(child=serializers.CharField())
+    refusals = RefusalSerializer(many=True)
+
+
+ASK = OpenApiExample(
+    "Compare both copies", value={"action": "verify", "node": "slave"}, request_only=True
+)
+
+
+class DrbdActionsView(APIView):
+    """What is done to a DRBD resource."""
+
+    see = Permission.SEE_CLUSTERS
+    change = Permission.REPAIR_REPLICATION
+
+    @extend_schema(
+        operation_id="act_on_drbd_resource",
+        summary="Act on a DRBD resource",
+        parameters=[IDEMPOTENCY_KEY],
+        request=NewDrbdActionSerializer,
+        responses={
+            202: OpenApiResponse(OperationSerializer, "Recorded; follow Location"),
+            200: OpenApiResponse(DrbdPlanSerializer, "The plan of a dry run"),
+        },
+        examples=[ASK],
+    )
+    def post(self, request: Request, cluster: str, name: str) -> Response:
+        """Record the wish for a worker, or with dry_run say what would become of it."""
+        asked = NewDrbdActionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        found = Cluster.objects.filter(name=cluster).first()
+        if found is None:
+            raise Refused(UNKNOWN_CLUSTER(cluster=cluster))
+        wish = DrbdWish(
+            cluster=found,
+            resource=name,
+            node=told["node"],
+            action=Action(told["action"]),
+            confirm=told["confirm"],
+            not_before=told.get("not_before"),
+        )
+        if told["dry_run"]:
+            return Response(_plan_record(plan_drbd_action(wish)))
+        key = idempotency_of(request)
+        operation = request_drbd_action(
+            wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
+        )
+        return accepted(request, operation, OperationSerializer, "api-operation")
+
+
+def _plan_record(plan: DrbdPlan) -> dict[str, Any]:
+    record = {
+        "dry_run": True,
+        "possible": not plan.refusals,
+        "node": plan.node,
+        "commands": list(plan.lines),
+        "refusals": [refusal_record(each) for each in plan.refusals],
+    }
+    return dict(DrbdPlanSerializer(record).data)

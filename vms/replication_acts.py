@@ -1,0 +1,158 @@
+"""Acting on a resource from its page: what may be done, what hinders, and the wish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.functional import Promise
+from django.views.decorators.http import require_http_methods, require_POST
+
+from hapanel.access import Permission, may
+from hapanel.drbd.actions import Action, refusals_of
+from hapanel.kernel.refusal import Refusal, Refused
+from hapanel.operations.asking import page_asker
+from hapanel.operations.cancel import request_cancel
+from hapanel.operations.drbd_action import (
+    DrbdWish,
+    plan_drbd_action,
+    request_drbd_action,
+)
+from hapanel.operations.drbd_scene import recorded_scene
+from hapanel.operations.models import Operation
+from hapanel.ui.forms import PanelForm
+from hapanel.ui.fragment import fragment
+from hapanel.ui.guard import requires
+from nodes.models import Cluster
+from nodes.selectors import cluster_named
+from vms.replication import Resource
+from vms.replication_words import LABELS, MEANINGS
+
+DIALOG, INLINE = "dialog-content", "act-panel"
+_OFFERED = tuple(action for action in Action if action is not Action.RESIZE)
+
+
+class ActForm(PanelForm):
+    """The node's name, where it has to be typed."""
+
+    confirm = forms.CharField(required=False, max_length=63, strip=True)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action on a node: its name, and why it is not possible now."""
+
+    action: Action
+    label: str | Promise
+    hindered: Refusal | None
+
+
+@dataclass(frozen=True)
+class NodeOffers:
+    """What may be done on one node now, and what not."""
+
+    node: str
+    possible: tuple[Offer, ...]
+    hindered: tuple[Offer, ...]
+
+
+def offers_of(resource: Resource) -> list[NodeOffers]:
+    """Every action on every side of the resource; a name that has to be typed hinders none."""
+    found = []
+    for side in resource.replication.sides:
+        scene = recorded_scene(resource, side.node)
+        offers = []
+        for action in _OFFERED:
+            refusals = refusals_of(action, scene, confirm=side.node)
+            offers.append(Offer(action, LABELS[action], refusals[0] if refusals else None))
+        found.append(
+            NodeOffers(
+                side.node,
+                tuple(one for one in offers if one.hindered is None),
+                tuple(one for one in offers if one.hindered is not None),
+            )
+        )
+    return found
+
+
+@requires(Permission.SEE_CLUSTERS)
+@require_http_methods(["GET", "POST"])
+def act(request: HttpRequest, cluster: str, resource: str, node: str, action: str) -> HttpResponse:
+    """The dialog of one action on one node: a dialog for htmx, a page of its own without."""
+    if action not in set(Action):
+        raise Http404(action)
+    found = cluster_named(cluster)
+    wish = DrbdWish(found, resource, node, Action(action))
+    form = ActForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        return _ask(request, found, wish, form)
+    return _dialog(request, found, wish, form, status=200 if not form.is_bound else 422)
+
+
+def _ask(request: HttpRequest, cluster: Cluster, wish: DrbdWish, form: ActForm) -> HttpResponse:
+    """Record the wish. The rule table is asked here: the dialog itself may be seen by everybody."""
+    if not may(request.user, Permission.REPAIR_REPLICATION):
+        return _dialog(request, cluster, wish, ActForm(), status=403)
+    told = DrbdWish(
+        wish.cluster, wish.resource, wish.node, wish.action, form.cleaned_data["confirm"]
+    )
+    try:
+        operation = request_drbd_action(told, page_asker(request))
+    except Refused as refused:
+        form.refuse(Refused(*(one for one in refused.refusals if one.field == "confirm")))
+        return _dialog(request, cluster, told, form, status=422)
+    if request.headers.get("HX-Request") == "true":
+        return progress(request, cluster, operation)
+    return redirect(operation)
+
+
+def _dialog(
+    request: HttpRequest, cluster: Cluster, wish: DrbdWish, form: ActForm, *, status: int
+) -> HttpResponse:
+    try:
+        plan = plan_drbd_action(wish)
+    except Refused as refused:
+        raise Http404(wish.resource) from refused
+    context: dict[str, Any] = {
+        "cluster": cluster,
+        "wish": wish,
+        "label": LABELS[wish.action],
+        "meaning": MEANINGS[wish.action],
+        "plan": plan,
+        "hinders": [one for one in plan.refusals if one.field != "confirm"],
+        "form": form,
+        "may_repair": may(request.user, Permission.REPAIR_REPLICATION),
+        "section": "replication",
+    }
+    return fragment(request, "vms/replication_act.html", context, DIALOG, INLINE, status=status)
+
+
+@requires(Permission.REPAIR_REPLICATION)
+@require_POST
+def cancel(request: HttpRequest, operation_id: int) -> HttpResponse:
+    """Ask that an operation on a resource stops: before it sent anything, or by pausing a sync."""
+    operation = get_object_or_404(Operation, ~Q(resource=""), pk=operation_id)
+    refusals: tuple[Refusal, ...] = ()
+    try:
+        operation = request_cancel(operation, page_asker(request))
+    except Refused as refused:
+        refusals = refused.refusals
+    if request.headers.get("HX-Request") != "true":
+        return redirect(operation)
+    context = {"op": operation, "refusals": refusals, "may_cancel": True}
+    return fragment(request, "web/operation.html", context, "operation-progress")
+
+
+def progress(request: HttpRequest, cluster: Cluster, operation: Operation) -> HttpResponse:
+    """The recorded operation in the dialog's place."""
+    context = {
+        "cluster": cluster,
+        "op": operation,
+        "may_cancel": may(request.user, Permission.REPAIR_REPLICATION),
+        "section": "replication",
+    }
+    return fragment(request, "vms/replication_progress.html", context, DIALOG, INLINE)
