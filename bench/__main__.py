@@ -16,8 +16,8 @@ from bench.goals import Figure, table
 
 RESULTS = Path(__file__).parent / "results.json"
 PARTS = (
-    *("observation", "sizes", "forecasts", "capacity", "replication", "drbd_configurations"),
-    *("viewers", "guests_page", "demo"),
+    *("observation", "sizes", "forecasts", "replay", "capacity", "replication"),
+    *("drbd_configurations", "viewers", "guests_page", "demo"),
 )
 
 
