@@ -38,6 +38,7 @@ KWARGS = {
     "rule": "apart",
     "resource": "rs",
     "name": "rs",
+    "action": "verify",
     "operation_id": 1,
     "user_id": 1,
     "token_id": 1,
@@ -134,6 +135,7 @@ def test_hal_changes_nothing_whatever_he_posts_to(as_hal: Client, clusterubd: Cl
                 Permission.CHANGE_HA,
                 Permission.DISARM_HA,
                 Permission.CHANGE_CLUSTERS,
+                Permission.REPAIR_REPLICATION,
                 Permission.CHANGE_SERVICES,
                 Permission.CHANGE_PEOPLE,
             }
