@@ -197,15 +197,19 @@ class _Hands:
         return tuple(asyncio.run(looks()))
 
     def lvm(self, node: str) -> LvmReport:
+        login, door = self._way_to(node)
+
         async def ask() -> LvmReport:
-            async with _shell(*self._way_to(node)) as shell:
+            async with _shell(login, door) as shell:
                 return await shell.lvm()
 
         return asyncio.run(ask())
 
     def order(self, node: str, line: str) -> OrderAnswer:
+        login, door = self._way_to(node)
+
         async def ask() -> OrderAnswer:
-            async with _shell(*self._way_to(node)) as shell:
+            async with _shell(login, door) as shell:
                 return await shell.order(line)
 
         return asyncio.run(ask())
