@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from vms import ha_views, migration_views, replication_acts, replication_views, views
+from vms import (
+    ha_views,
+    migration_views,
+    replication_acts,
+    replication_views,
+    split_brain_views,
+    views,
+)
 
 GUEST = "clusters/<str:cluster>/guests/<int:vmid>/"
 
@@ -16,6 +23,11 @@ urlpatterns = [
         "clusters/<str:cluster>/replication/<str:resource>/",
         replication_views.replication_page,
         name="replication-resource",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/split-brain/",
+        split_brain_views.split_brain,
+        name="split-brain",
     ),
     path(
         "clusters/<str:cluster>/replication/<str:resource>/<str:node>/<str:action>/",

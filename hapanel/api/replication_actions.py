@@ -22,18 +22,31 @@ from hapanel.operations.drbd_action import (
     plan_drbd_action,
     request_drbd_action,
 )
+from hapanel.operations.split_brain import (
+    SplitBrainWish,
+    plan_split_brain,
+    request_split_brain,
+)
 from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
 from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, YesNo
 from nodes.models import Cluster
 
+RESOLVE = "resolve-split-brain"
+
 
 class NewDrbdActionSerializer(StrictSerializer):
     """Do something to the resource on one of its nodes."""
 
-    action = Choice(choices=[each.value for each in Action])
-    node = Text(max_length=63)
+    action = Choice(choices=[*(each.value for each in Action), RESOLVE])
+    node = Text(max_length=63, required=False, help_text="where; not for resolve-split-brain")
+    victim = Text(
+        max_length=63, required=False, help_text="resolve-split-brain: whose changes are given up"
+    )
+    without_copy = YesNo(
+        default=False, help_text="resolve-split-brain: go on where no snapshot can be taken"
+    )
     confirm = Text(
         max_length=63,
         required=False,
@@ -85,21 +98,41 @@ class DrbdActionsView(APIView):
         found = Cluster.objects.filter(name=cluster).first()
         if found is None:
             raise Refused(UNKNOWN_CLUSTER(cluster=cluster))
-        wish = DrbdWish(
-            cluster=found,
-            resource=name,
-            node=told["node"],
-            action=Action(told["action"]),
-            confirm=told["confirm"],
-            not_before=told.get("not_before"),
-        )
-        if told["dry_run"]:
-            return Response(_plan_record(plan_drbd_action(wish)))
-        key = idempotency_of(request)
-        operation = request_drbd_action(
-            wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-        )
-        return accepted(request, operation, OperationSerializer, "api-operation")
+        if told["action"] == RESOLVE:
+            return _resolve(request, found, name, told)
+        return _act(request, found, name, told)
+
+
+def _act(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
+    wish = DrbdWish(
+        cluster=cluster,
+        resource=name,
+        node=told.get("node", ""),
+        action=Action(told["action"]),
+        confirm=told["confirm"],
+        not_before=told.get("not_before"),
+    )
+    if told["dry_run"]:
+        return Response(_plan_record(plan_drbd_action(wish)))
+    key = idempotency_of(request)
+    operation = request_drbd_action(
+        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
+    )
+    return accepted(request, operation, OperationSerializer, "api-operation")
+
+
+def _resolve(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
+    victim = told.get("victim") or told.get("node", "")
+    wish = SplitBrainWish(cluster, name, victim, told["confirm"], told["without_copy"])
+    if told["dry_run"]:
+        way, refusals = plan_split_brain(wish)
+        lines = tuple(step.line for step in way.steps if step.line) if way else ()
+        return Response(_plan_record(DrbdPlan(victim, lines, refusals, needs_name=True)))
+    key = idempotency_of(request)
+    operation = request_split_brain(
+        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
+    )
+    return accepted(request, operation, OperationSerializer, "api-operation")
 
 
 def _plan_record(plan: DrbdPlan) -> dict[str, Any]:

@@ -148,10 +148,13 @@ def _connect(scene: Scene, _state: ResourceState) -> Iterator[Refusal]:
                 yield no.SPLITS_AGAIN(resource=scene.resource)
 
 
-def _disconnect(scene: Scene, _state: ResourceState) -> Iterator[Refusal]:
+def _disconnect(scene: Scene, state: ResourceState) -> Iterator[Refusal]:
     ends = scene.ends()
     if ends and all(end.peer.connection_state is ConnectionState.STANDALONE for end in ends):
         yield no.IS_SO(**scene.names, state=ConnectionState.STANDALONE.value)
+    for other in scene.others() if state.role is Role.PRIMARY else ():
+        if other.now is not None and other.now.role is Role.PRIMARY and _linked(scene, other):
+            yield no.BOTH_PRIMARY(**scene.names, peer=other.node)
 
 
 def _primary(scene: Scene, state: ResourceState) -> Iterator[Refusal]:

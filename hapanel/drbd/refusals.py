@@ -57,6 +57,14 @@ PEER_NOT_SEEN = refusal_kind(
     status=422,
     field="confirm",
 )
+BOTH_PRIMARY = refusal_kind(
+    "drbd-both-primary",
+    gettext_noop(
+        "%(peer)s is Primary for %(resource)s too: disconnected, both go on writing alone, and "
+        "that is a split brain."
+    ),
+    gettext_noop("Make one of them Secondary first."),
+)
 GUESTS_RUN = refusal_kind(
     "drbd-guests-run",
     gettext_noop("Guests of %(resource)s run on %(node)s: %(guests)s."),
@@ -103,9 +111,7 @@ SPLITS_AGAIN = refusal_kind(
     gettext_noop(
         "The copies of %(resource)s have diverged: connected as they are, they part again at once."
     ),
-    gettext_noop(
-        "Decide whose changes are given up: drbdadm connect --discard-my-data on that side."
-    ),
+    gettext_noop("Decide with the split-brain assistant whose changes are given up."),
 )
 NO_GROUP = refusal_kind(
     "drbd-no-group",
@@ -127,6 +133,16 @@ RESIZE = refusal_kind(
         "Grow the backing device on each node, then on the Primary: drbdadm resize %(resource)s, "
         "and pvresize on the DRBD device."
     ),
+)
+NO_SPLIT_BRAIN = refusal_kind(
+    "no-split-brain",
+    gettext_noop("%(resource)s is in no split brain that both sides are seen in."),
+    gettext_noop("Look at what is said of the resource; a side that is not seen has to be first."),
+)
+THREE_SIDES = refusal_kind(
+    "split-brain-three-sides",
+    gettext_noop("%(resource)s has more than two sides, and the assistant knows two."),
+    gettext_noop("Recover it by hand, one link after the other, with the commands shown."),
 )
 NAME_NOT_TYPED = refusal_kind(
     "drbd-name-not-typed",

@@ -88,7 +88,7 @@ def _ask_worker(operation: Operation, asker: Asker) -> bool:
         return False
     if operation.state not in (State.RUNNING, State.NEEDS_ATTENTION):
         raise Refused(ALREADY_OVER(operation=operation.pk, state=operation.state))
-    if operation.kind == Kind.DRBD_ACTION and operation.params.get("action") not in PAUSED:
+    if _cannot_be_held(operation):
         raise Refused(NOTHING_TO_PAUSE(operation=operation.pk))
     if _is_beyond_reach(operation):
         raise Refused(CANNOT_STOP_HA_TASK(node=operation.source))
@@ -105,6 +105,13 @@ def _ask_worker(operation: Operation, asker: Asker) -> bool:
             operation, "operation_cancel_requested", asker.name, asker.via.value, asker.address
         )
     return bool(asked)
+
+
+def _cannot_be_held(operation: Operation) -> bool:
+    """Whether DRBD was told something that is neither a sync nor can be left half-way."""
+    if operation.kind == Kind.RESOLVE_SPLIT_BRAIN:
+        return bool(operation.memo.get("discarding"))
+    return operation.kind == Kind.DRBD_ACTION and operation.params.get("action") not in PAUSED
 
 
 def _is_beyond_reach(operation: Operation) -> bool:

@@ -21,7 +21,7 @@ PARTED_AGAIN = refusal_kind(
     "drbd-parted-again",
     _("%(resource)s was connected on %(node)s and dropped the link again at once."),
     _(
-        "Look at what is said of the resource now: a split brain needs a decision; settings "
+        "Look at what is said of the resource now: a split brain needs the assistant; settings "
         "that differ need both nodes' files made alike."
     ),
 )

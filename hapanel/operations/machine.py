@@ -22,6 +22,7 @@ from hapanel.operations import (
     drbd_action_steps,
     ha_change_steps,
     migrate_steps,
+    split_brain_steps,
     ssh_access_steps,
     switch_lab_steps,
 )
@@ -67,6 +68,7 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     Kind.CHANGE_SSH: ssh_access_steps.STEPS,
     **dict.fromkeys(HA_KINDS, ha_change_steps.STEPS),
     Kind.DRBD_ACTION: drbd_action_steps.STEPS,
+    Kind.RESOLVE_SPLIT_BRAIN: split_brain_steps.STEPS,
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
@@ -76,6 +78,7 @@ FIRST_STEP = {
     Kind.CHANGE_SSH: Step.CHECKING_SSH,
     **dict.fromkeys(HA_KINDS, Step.PREFLIGHT),
     Kind.DRBD_ACTION: Step.PREFLIGHT,
+    Kind.RESOLVE_SPLIT_BRAIN: Step.PREFLIGHT,
 }
 
 logger = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ _ASKED = {
     Kind.DISARM_HA: "ha_disarm_requested",
     Kind.ARM_HA: "ha_arm_requested",
     Kind.DRBD_ACTION: "drbd_action_requested",
+    Kind.RESOLVE_SPLIT_BRAIN: "split_brain_recovery_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
@@ -44,6 +45,7 @@ _ENDED = {
     Kind.DISARM_HA: "ha_disarm_ended",
     Kind.ARM_HA: "ha_arm_ended",
     Kind.DRBD_ACTION: "drbd_action_ended",
+    Kind.RESOLVE_SPLIT_BRAIN: "split_brain_recovery_ended",
 }
 
 

@@ -89,6 +89,9 @@ def operation_what(operation: Any) -> str:
         return switch_text(operation.params)
     if operation.kind == "drbd_action":
         return f"{operation.get_kind_display()}, {operation.source}"
+    if operation.kind == "resolve_split_brain":
+        kind = operation.get_kind_display()
+        return f"{kind}, {operation.target} → {operation.source}"
     if operation.kind != "migrate":
         return str(operation.get_kind_display())
     name = {

@@ -110,6 +110,11 @@ def test_a_primary_without_a_link_hinders_a_second_one() -> None:
     assert codes(Action.PRIMARY, "slave", apart) == ["drbd-would-split"]
 
 
+def test_two_primaries_are_not_disconnected() -> None:
+    both = (told("master", P, peer(role=P)), told("slave", P, peer(role=P)))
+    assert codes(Action.DISCONNECT, "slave", both) == ["drbd-both-primary"]
+
+
 def test_an_active_group_keeps_a_node_primary_and_no_guest_has_to_run_for_it() -> None:
     idle = Circumstances(guests=())
     names = ("vg_drbd",)

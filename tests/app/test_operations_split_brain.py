@@ -1,0 +1,281 @@
+"""The split-brain assistant as an operation: refusals, the whole way, and a worker that dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from hapanel.accounts.models import User
+from hapanel.kernel.clock import VirtualClock
+from hapanel.kernel.refusal import Refused
+from hapanel.observe import replication_desk
+from hapanel.operations import machine
+from hapanel.operations.cancel import request_cancel
+from hapanel.operations.models import Operation, State
+from hapanel.operations.split_brain import SplitBrainWish, request_split_brain
+from hapanel.operations.wishes import Asker, Via
+from hapanel.operations.work import Work
+from hapanel.ports.node_shell import LvmVolume, OrderAnswer
+from hapanel.ports.replication import ReplicationState
+from nodes.models import Cluster, DrbdNode
+from tests.fake_cluster import FakeCluster, FakeDoors
+from tests.fake_nodes import FakeNodes, losing_answers, record_replication
+from tests.pure.drbd.stage import ALONE, BAD, CONNECTING, P, S, peer, split, told
+
+PAGE = "/clusters/clusterubd/replication/rs/split-brain/"
+ACTIONS = "/api/v1/drbd-resources/clusterubd/rs/actions/"
+MASTER = told("master", P, peer(ALONE, oos=3))
+WHOLE = (told("master", P, peer()), told("slave", S, peer(role=P)))
+DISCARD = "drbdadm connect --discard-my-data rs"
+FILE = {
+    "path": "/etc/drbd.d/rs.res",
+    "text": "resource rs { device /dev/drbd0; meta-disk internal;"
+    " on master { disk /dev/pve/r0; } on slave { disk /dev/pve/r0; } }",
+}
+
+
+class Killed(BaseException):
+    """The worker was killed here."""
+
+
+@pytest.fixture(autouse=True)
+def own_connection_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication_desk, "close_old_connections", lambda: None)
+
+
+@pytest.fixture
+def by_ada(ada: User) -> Asker:
+    return Asker("ada", Via.PAGE, ada)
+
+
+@pytest.fixture
+def nodes(clusterubd: Cluster) -> FakeNodes:
+    """Both sides in a split brain; slave runs no guest, and follows what it is told."""
+    syncing = peer(role=P, state=ReplicationState.SYNC_TARGET, oos=5, percent=30.0)
+    nodes = FakeNodes(
+        split(),
+        effects={
+            "drbdadm secondary rs": (MASTER, told("slave", S, peer(ALONE, oos=5))),
+            DISCARD: (MASTER, told("slave", S, peer(CONNECTING, oos=5))),
+            "drbdadm connect rs": (
+                told("master", P, peer(disk=BAD, state=ReplicationState.SYNC_SOURCE, oos=5)),
+                told("slave", S, syncing, disk=BAD),
+            ),
+            "drbdadm primary rs": (WHOLE[0], told("slave", P, peer(role=P))),
+        },
+        active={"master", "slave"},
+    )
+    record_replication(clusterubd, nodes, {100: "master", 101: "master"})
+    return nodes
+
+
+Ask = Callable[..., Operation]
+
+
+@pytest.fixture
+def ask(clusterubd: Cluster, by_ada: Asker, nodes: FakeNodes) -> Ask:
+    def asked(victim: str = "slave", confirm: str = "slave", without: bool = True) -> Operation:
+        wish = SplitBrainWish(clusterubd, "rs", victim, confirm, without)
+        return request_split_brain(wish, by_ada)
+
+    return asked
+
+
+def run(operation: Operation, nodes: FakeNodes, *, seconds: float = 120) -> Operation:
+    """Let workers advance it; the resync ends after some looks."""
+    clock = VirtualClock(max(timezone.now(), operation.look_at))
+    doors = FakeDoors(FakeCluster(clock))
+    doors.nodes = nodes
+    end, syncing = clock.now() + timedelta(seconds=seconds), 0
+    while clock.now() < end and operation.ended_at is None:
+        try:
+            wait = machine.advance(operation.pk, doors, clock)
+        except Killed:
+            wait = None
+        operation.refresh_from_db()
+        syncing += operation.percent == 30.0
+        if syncing == 3:
+            nodes.says, syncing = WHOLE, 4
+        clock.advance(1.0 if wait is None else max(wait, 0.05))
+    return operation
+
+
+def codes(operation: Operation) -> list[str]:
+    return [entry.code for entry in operation.timeline.all()]
+
+
+WAY = [
+    ("slave", "vgchange -an vg_drbd"),
+    ("slave", "drbdadm secondary rs"),
+    ("slave", DISCARD),
+    ("master", "drbdadm connect rs"),
+    ("slave", "drbdadm primary rs"),
+    ("slave", "vgchange -ay vg_drbd"),
+]
+
+
+def test_the_whole_way_ends_up_to_date_with_the_groups_as_they_were(
+    ask: Ask, nodes: FakeNodes
+) -> None:
+    operation = run(ask(), nodes)
+    assert operation.state == State.SUCCEEDED, operation.outcome
+    assert nodes.sent == WAY
+    assert nodes.active == {"master", "slave"}
+    assert codes(operation)[-1] == "split_brain_over"
+    assert "split_brain_sync" in codes(operation)
+
+
+def test_a_snapshot_is_taken_first_where_a_volume_lies_below(
+    clusterubd: Cluster, ask: Ask, nodes: FakeNodes
+) -> None:
+    nodes.volumes = [LvmVolume(vg="pve", lv="r0", size=2**30, active=True)]
+    nodes.free = 2**30
+    record_replication(clusterubd, nodes, {100: "master"})
+    DrbdNode.objects.filter(cluster=clusterubd).update(files=[FILE])
+    operation = run(ask(without=False), nodes)
+    assert operation.state == State.SUCCEEDED, operation.outcome
+    assert nodes.lines[0].startswith(f"lvcreate --snapshot --name hapanel-rs-0-{operation.pk} ")
+    assert nodes.sent[1:] == WAY
+
+
+@pytest.mark.parametrize(
+    ("victim", "confirm", "without", "code"),
+    [
+        ("master", "master", True, "victim-runs-guests"),
+        ("third", "third", True, "drbd-node-unknown"),
+        ("slave", "master", True, "drbd-name-not-typed"),
+        ("slave", "slave", False, "copy-no-volume-below"),
+    ],
+)
+def test_what_must_not_be_given_up_is_refused(
+    ask: Ask, victim: str, confirm: str, without: bool, code: str
+) -> None:
+    with pytest.raises(Refused, match=code):
+        ask(victim, confirm, without)
+
+
+def test_guests_on_both_sides_are_refused_with_the_commands_for_the_way_by_hand(
+    clusterubd: Cluster, ask: Ask, nodes: FakeNodes, as_ada: Client
+) -> None:
+    record_replication(clusterubd, nodes, {100: "master", 101: "slave"})
+    with pytest.raises(Refused, match="victim-runs-guests"):
+        ask()
+    shown = as_ada.get(PAGE).content.decode()
+    for line in ("vzdump 101 --storage", "vgchange -an vg_drbd", DISCARD, "pct restore 101"):
+        assert line in shown
+
+
+def test_a_guest_that_came_meanwhile_stops_it_before_anything_is_sent(
+    clusterubd: Cluster, ask: Ask, nodes: FakeNodes
+) -> None:
+    operation = ask()
+    record_replication(clusterubd, nodes, {101: "slave"})
+    run(operation, nodes)
+    assert operation.outcome is not None
+    assert (operation.outcome["code"], nodes.sent) == ("victim-runs-guests", [])
+
+
+@pytest.mark.parametrize("line", [line for _node, line in WAY])
+@pytest.mark.parametrize("where", ["before", "after", "lost"])
+def test_a_worker_that_dies_or_hears_nothing_at_any_step_changes_nothing(
+    ask: Ask, nodes: FakeNodes, line: str, where: str
+) -> None:
+    def fault(told: str) -> None:
+        if told == line:
+            nodes.before = nodes.after = lambda _line: None
+            if where == "lost":
+                losing_answers(line)(told)
+            raise Killed
+
+    setattr(nodes, "before" if where == "before" else "after", fault)
+    operation = run(ask(), nodes)
+    assert operation.state == State.SUCCEEDED, operation.outcome
+    assert nodes.sent == WAY
+
+
+@pytest.mark.parametrize("commits", range(1, 20, 3))
+def test_a_worker_killed_after_any_commit_is_taken_up(
+    ask: Ask, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    operation, left, real = ask(), [commits], Work.commit
+
+    def commit(work: Work, *notes: Any, **changes: Any) -> None:
+        real(work, *notes, **changes)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    monkeypatch.setattr(Work, "commit", commit)
+    run(operation, nodes)
+    assert operation.state == State.SUCCEEDED, operation.outcome
+    assert nodes.sent == WAY
+
+
+def test_what_lvm_refuses_ends_it_and_a_new_one_takes_up_the_rest(
+    ask: Ask, nodes: FakeNodes
+) -> None:
+    said = "  Logical volume vg_drbd/vm-101-disk-0 in use.\n"
+    nodes.answers["vgchange -an vg_drbd"] = OrderAnswer(exit=5, said=said)
+    operation = run(ask(), nodes)
+    assert operation.outcome is not None
+    assert operation.outcome["code"] == "lvm-refused"
+    nodes.answers.clear()
+    assert run(ask(), nodes).state == State.SUCCEEDED
+
+
+def test_it_can_be_left_until_changes_are_given_up(
+    ask: Ask, nodes: FakeNodes, by_ada: Asker
+) -> None:
+    operation = ask()
+
+    def cancel(line: str) -> None:
+        if line == "drbdadm secondary rs":
+            request_cancel(operation, by_ada)
+
+    nodes.before = cancel
+    run(operation, nodes)
+    assert (operation.state, DISCARD in nodes.lines) == (State.CANCELLED, False)
+
+
+def test_it_cannot_be_left_afterwards(ask: Ask, nodes: FakeNodes, by_ada: Asker) -> None:
+    operation = run(ask(), nodes, seconds=3)
+    assert DISCARD in nodes.lines
+    with pytest.raises(Refused, match="drbd-cannot-cancel"):
+        request_cancel(operation, by_ada)
+    assert run(operation, nodes).state == State.SUCCEEDED
+
+
+def test_the_page_shows_both_sides_and_wants_the_name(
+    nodes: FakeNodes, as_oda: Client, as_hal: Client
+) -> None:
+    shown = as_oda.get(PAGE).content.decode()
+    assert "No guest of rs runs on slave" in shown
+    assert "Guests of rs run on master: 100 siakad, 101 elearning." in shown
+    assert f"slave# {DISCARD}" in shown
+    verdict = as_oda.get("/clusters/clusterubd/replication/rs/").content.decode()
+    assert PAGE in verdict
+    told = {"victim": "slave", "confirm": "slave", "without_copy": "on"}
+    assert as_hal.post(PAGE, told).status_code == 403
+    assert as_oda.post(PAGE, told | {"confirm": "x"}).status_code == 422
+    assert as_oda.post(PAGE, told).status_code == 302
+    operation = Operation.objects.get()
+    assert operation.get_absolute_url() in as_oda.get(PAGE).content.decode()
+
+
+def test_rest_takes_the_same_way(nodes: FakeNodes, as_oda: Client) -> None:
+    def post(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        answer = as_oda.post(ACTIONS, body, content_type="application/json")
+        return answer.status_code, answer.json()
+
+    asked = {"action": "resolve-split-brain", "victim": "slave", "confirm": "slave"}
+    status, plan = post(asked | {"dry_run": True})
+    assert (status, plan["possible"], plan["commands"][0]) == (200, False, "vgchange -an vg_drbd")
+    assert post(asked)[1]["code"] == "copy-no-volume-below"
+    assert post(asked | {"victim": "master"})[1]["code"] == "victim-runs-guests"
+    status, made = post(asked | {"without_copy": True})
+    assert (status, made["kind"]) == (202, "resolve_split_brain")
