@@ -130,7 +130,7 @@ def test_a_service_makes_a_guest_outside_ha_matter(as_hal: Client, whole: Cluste
 
 def test_it_reads_in_indonesian(as_hal: Client, whole: Cluster) -> None:
     told = get(as_hal, READY, language="id")
-    assert condition(told, "armed")["title"] == "HA siaga"
+    assert condition(told, "armed")["title"] == "HA aktif (armed)"
 
 
 def test_what_is_not_seen_is_not_judged(as_hal: Client, whole: Cluster) -> None:
