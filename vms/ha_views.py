@@ -242,7 +242,7 @@ def _managed(cluster: Cluster) -> dict[str, str]:
     sids = list(HaResource.objects.filter(cluster=cluster).values_list("sid", flat=True))
     vmids = [vmid for sid in sids if (vmid := vmid_of(sid)) is not None]
     labels = {guest.sid: str(guest) for guest in guests_of(cluster).filter(vmid__in=vmids)}
-    return {sid: labels.get(sid, sid) for sid in sids}
+    return {sid: labels.get(sid, sid) for sid in sorted(sids, key=lambda sid: vmid_of(sid) or 0)}
 
 
 def _names(cluster: Cluster) -> list[str]:

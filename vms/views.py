@@ -149,6 +149,8 @@ def ha(request: HttpRequest, cluster: str) -> HttpResponse:
     resources = [
         (resource, names.get(resource.sid)) for resource in HaResource.objects.filter(cluster=found)
     ]
+    # As guests stand everywhere else: by their number, those that are not known last.
+    resources.sort(key=lambda line: (line[1] is None, line[1][0] if line[1] else 0))
     context = {
         "cluster": found,
         "stale": found.is_ha_stale(),

@@ -312,9 +312,9 @@ def ha_manager(cluster: Any, nodes: Iterable[Any], stale: bool = False) -> state
 
 
 @register.simple_tag
-def fencing_word(state: str) -> str:
-    """The word for whether the HA manager may fence."""
-    return states.fencing_shown(state).word
+def fencing_state(state: str) -> SafeString:
+    """Whether the HA manager may fence."""
+    return _drawn(states.fencing_shown(state), "state")
 
 
 @register.simple_tag
