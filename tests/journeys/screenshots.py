@@ -37,6 +37,8 @@ PAGES = {
     "readiness": "{cluster}readiness/",
     "capacity": "{cluster}capacity/?cores=4&memory=8&disk=20&storage=",
     "replication": "{cluster}replication/",
+    "replication-act": "{cluster}replication/rs/slave/verify/",
+    "split-brain": "{cluster}replication/rs/split-brain/",
     "node-replication": "{cluster}nodes/{node}/replication/",
     "migrations": "{cluster}migrations/",
     "lab": "/lab/",

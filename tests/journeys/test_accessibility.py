@@ -27,6 +27,8 @@ PAGES = [
     "/clusters/clusterubd/capacity/?cores=4&memory=8&disk=20&storage=",
     "/clusters/clusterubd/guests/100/ha/",
     "/clusters/clusterubd/replication/",
+    "/clusters/clusterubd/replication/rs/slave/verify/",
+    "/clusters/clusterubd/replication/rs/split-brain/",
     "/clusters/clusterubd/migrations/",
     "/lab/",
     "/lab/power/master/",
