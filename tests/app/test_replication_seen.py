@@ -352,6 +352,7 @@ def test_the_overview_and_the_node_say_the_same(watched: Cluster, as_oda: Client
     tell(watched, statuses("drbd84/16c-SPLIT-BRAIN"))
     tile = page(as_oda, "/clusters/clusterubd/")
     assert "split brain" in tile[tile.index('id="tiles"') :]
+    assert "rs is in a split brain" in tile, "it is said in words above the tiles"
     node = page(as_oda, "/clusters/clusterubd/nodes/slave/replication/")
     assert "StandAlone" in node
     assert "split brain" in node
