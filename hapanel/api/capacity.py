@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hapanel.access import Permission
-from hapanel.api.readiness import cluster_called
+from hapanel.api.known import known_cluster
 from hapanel.ha.capacity.loss import CROWDED, Arrival, Fit, Loss, Room
 from hapanel.ha.capacity.planned import Plan, Planned
 from hapanel.kernel.refusal import Refused
@@ -128,7 +128,7 @@ class CapacityView(APIView):
     )
     def get(self, request: Request, cluster: str) -> Response:
         """Room alone: quorum and HA are taken to be well. Memory is hard, CPU is soft."""
-        found = cluster_called(cluster)
+        found = known_cluster(cluster)
         wanted = _wanted(request)
         losses = capacity_of(found)
         plan = planned_on(found, wanted) if wanted else None

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hapanel.access import Permission
-from hapanel.api.refusals import UNKNOWN_CLUSTER
+from hapanel.api.known import known_cluster
 from hapanel.ha.forecast.doubts import PROVEN
 from hapanel.ha.forecast.outcome import Forecast, GuestForecast, Outcome, Stage
 from hapanel.ha.forecast.reasons import Reason
@@ -23,7 +23,6 @@ from hapanel.ha.forecast.timing import Window
 from hapanel.kernel.refusal import Refused
 from hapanel.operations.forecasts import CLOCK_SLACK, FORECAST_OF_THE_PAST, forecast
 from hapanel.rest.strict import Moment, StrictSerializer, Text
-from nodes.models import Cluster
 
 Values = dict[str, Any]
 
@@ -143,9 +142,7 @@ class ForecastView(APIView):
         asked = NewForecastSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        cluster = Cluster.objects.filter(name=wanted["cluster"]).first()
-        if cluster is None:
-            raise Refused(UNKNOWN_CLUSTER(cluster=wanted["cluster"]))
+        cluster = known_cluster(wanted["cluster"])
         now = timezone.now()
         at = wanted.get("at", now)
         if at < now - CLOCK_SLACK:

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from hapanel.api.asker import asker_of
 from hapanel.api.operations import OperationSerializer, accepted
-from hapanel.api.refusals import UNKNOWN_CLUSTER
 from hapanel.ha.change.effect import Change, Difference
 from hapanel.ha.change.wish import HaChange, Verb
 from hapanel.kernel.refusal import Refused
@@ -71,14 +70,6 @@ ANSWERS = {
     202: OpenApiResponse(OperationSerializer, "Recorded; follow Location"),
     200: OpenApiResponse(HaPlanSerializer, "The plan of a dry run"),
 }
-
-
-def known_cluster(name: str) -> Cluster:
-    """The cluster of that name. Raises Refused (404)."""
-    cluster = Cluster.objects.filter(name=name).first()
-    if cluster is None:
-        raise Refused(UNKNOWN_CLUSTER(cluster=name))
-    return cluster
 
 
 def wants_dry_run(request: Request) -> bool:

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hapanel.access import Permission
-from hapanel.api.ha_plans import ANSWERS, DRY_RUN, carry_out, known_cluster, wants_dry_run
+from hapanel.api.ha_plans import ANSWERS, DRY_RUN, carry_out, wants_dry_run
+from hapanel.api.known import known_cluster
 from hapanel.ha.change.wish import HaChange, Verb
 from hapanel.ports.ha_changes import ResourceSettings
 from hapanel.rest.schema import IDEMPOTENCY_KEY

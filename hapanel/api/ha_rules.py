@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
-from hapanel.api.ha_plans import ANSWERS, DRY_RUN, carry_out, known_cluster, wants_dry_run
+from hapanel.api.ha_plans import ANSWERS, DRY_RUN, carry_out, wants_dry_run
 from hapanel.api.ha_resources import Sid
+from hapanel.api.known import known_cluster
 from hapanel.ha.change.wish import HaChange, Verb
 from hapanel.ports.ha_changes import RuleSettings
 from hapanel.rest.filters import Filters

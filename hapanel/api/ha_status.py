@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hapanel.access import Permission
-from hapanel.api.ha_plans import ANSWERS, carry_out, known_cluster
+from hapanel.api.ha_plans import ANSWERS, carry_out
+from hapanel.api.known import known_cluster
 from hapanel.ha.change.wish import HaChange, ResourceMode, Verb
 from hapanel.rest.freshness import UNKNOWN
 from hapanel.rest.schema import IDEMPOTENCY_KEY

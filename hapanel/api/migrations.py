@@ -17,10 +17,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
 from hapanel.api.asker import asker_of
+from hapanel.api.known import known_cluster
 from hapanel.api.operations import NewestFirst, OperationFilter, OperationSerializer, accepted
-from hapanel.api.refusals import UNKNOWN_CLUSTER
 from hapanel.kernel.names import MAX_VMID, MIN_VMID
-from hapanel.kernel.refusal import Refused
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, request_migration
 from hapanel.operations.models import Kind, Operation
@@ -36,7 +35,6 @@ from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows
 from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
 from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, WholeNumber, YesNo
-from nodes.models import Cluster
 
 
 class NewMigrationSerializer(StrictSerializer):
@@ -208,9 +206,7 @@ class MigrationViewSet(ReadRows, GenericViewSet[Operation]):
 
 
 def _wish(asked: dict[str, Any]) -> MigrationWish:
-    cluster = Cluster.objects.filter(name=asked["cluster"]).first()
-    if cluster is None:
-        raise Refused(UNKNOWN_CLUSTER(cluster=asked["cluster"]))
+    cluster = known_cluster(asked["cluster"])
     mode = asked.get("mode")
     return MigrationWish(
         cluster=cluster,

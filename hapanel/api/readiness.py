@@ -13,15 +13,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hapanel.access import Permission
-from hapanel.api.refusals import UNKNOWN_CLUSTER
+from hapanel.api.known import known_cluster
 from hapanel.ha.cures import Cure
 from hapanel.ha.readiness.condition import Code, Condition, Finding, Met, Sentence
 from hapanel.ha.readiness.judge import Readiness
 from hapanel.ha.verdict import Level
 from hapanel.helpdesk.selectors import services_by_guest
-from hapanel.kernel.refusal import Refused
 from hapanel.operations.readiness import readiness_of
-from nodes.models import Cluster
 from nodes.selectors import nodes_of
 
 Values = dict[str, Any]
@@ -89,14 +87,6 @@ class ReadinessSerializer(serializers.Serializer[Values]):
     guests = GuestReadinessSerializer(many=True)
 
 
-def cluster_called(name: str) -> Cluster:
-    """The cluster of that name. Raises Refused."""
-    found = Cluster.objects.defer("ca_pem", "encrypted_secret").filter(name=name).first()
-    if found is None:
-        raise Refused(UNKNOWN_CLUSTER(cluster=name))
-    return found
-
-
 @extend_schema(tags=["readiness"])
 class ReadinessView(APIView):
     """Whether a cluster is ready to lose a node."""
@@ -112,7 +102,7 @@ class ReadinessView(APIView):
     def get(self, request: Request, cluster: str) -> Response:
         """Each condition with its evidence and remedy, and what stands against each guest."""
         del request
-        found = cluster_called(cluster)
+        found = known_cluster(cluster)
         judged = readiness_of(found, nodes_of(found), services_by_guest(found))
         values = {"cluster": found.name, "observed_at": found.observed_at}
         return Response(values | readiness_values(judged))

@@ -12,10 +12,9 @@ from rest_framework.views import APIView
 
 from hapanel.access import Permission
 from hapanel.api.asker import asker_of
+from hapanel.api.known import known_cluster
 from hapanel.api.operations import OperationSerializer, accepted
-from hapanel.api.refusals import UNKNOWN_CLUSTER
 from hapanel.drbd.actions import Action
-from hapanel.kernel.refusal import Refused
 from hapanel.operations.drbd_action import (
     DrbdPlan,
     DrbdWish,
@@ -95,9 +94,7 @@ class DrbdActionsView(APIView):
         asked = NewDrbdActionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
-        found = Cluster.objects.filter(name=cluster).first()
-        if found is None:
-            raise Refused(UNKNOWN_CLUSTER(cluster=cluster))
+        found = known_cluster(cluster)
         if told["action"] == RESOLVE:
             return _resolve(request, found, name, told)
         return _act(request, found, name, told)

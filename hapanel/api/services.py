@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
-from hapanel.api.refusals import UNKNOWN_CLUSTER
+from hapanel.api.known import known_cluster
 from hapanel.audit.actor import actor_of
 from hapanel.helpdesk.catalogue import (
     MOST_GUESTS,
@@ -28,7 +28,6 @@ from hapanel.helpdesk.models import Service, ServiceState
 from hapanel.helpdesk.selectors import ServiceNow, services_now
 from hapanel.helpdesk.words import sentence
 from hapanel.kernel.names import MAX_VMID, MIN_VMID
-from hapanel.kernel.refusal import Refused
 from hapanel.rest.filters import Filters, Vmid, YesNo
 from hapanel.rest.rows import ReadRows
 from hapanel.rest.strict import StrictSerializer, Text, WholeNumber
@@ -156,9 +155,7 @@ class ServiceViewSet(ReadRows, GenericViewSet[Service]):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         name = values.pop("cluster")
-        cluster = Cluster.objects.filter(name=name).first()
-        if cluster is None:
-            raise Refused(UNKNOWN_CLUSTER(cluster=name))
+        cluster = known_cluster(name)
         service = create_service(_wish(cluster, values), actor_of(request._request, "api"))
         return Response(self.represent([service], many=False), status.HTTP_201_CREATED)
 
