@@ -20,6 +20,7 @@ from hapanel.drbd.findings import CODES, SEVERITIES, Code, Finding
 from hapanel.drbd.join import Side
 from hapanel.drbd.join import Sight as Seen
 from hapanel.drbd.link import End, Link
+from hapanel.ports.replication import DiskState
 from hapanel.rest.filters import Filters
 from hapanel.rest.rows import ReadRows, RowContext
 from nodes.models import DrbdResource, Sight
@@ -215,7 +216,8 @@ def _out_of_sync(end: End) -> int | None:
 def _worst_disk(side: Side) -> str | None:
     if side.now is None or not side.now.volumes:
         return None
-    order = list(type(side.now.volumes[0].disk_state))
+    # What is not known comes before UpToDate: several volumes are no better than the one unknown.
+    order = sorted(DiskState, key=lambda one: one is DiskState.UP_TO_DATE)
     return min((one.disk_state for one in side.now.volumes), key=order.index).value
 
 

@@ -15,7 +15,6 @@ from hapanel.ports.replication import (
     Peer,
     PeerVolume,
     ReplicationState,
-    ResourceState,
     Volume,
 )
 from hapanel.ui.replication_states import (
@@ -283,10 +282,3 @@ def _out_of_sync(link: Link) -> int | None:
         if any(one.out_of_sync is not None for one in end.peer.volumes)
     ]
     return max(told, default=None)
-
-
-def devices(state: ResourceState | None) -> str:
-    """The devices of a resource on one node, for the drawing's head."""
-    return ", ".join(
-        f"/dev/drbd{one.minor}" for one in (state.volumes if state else ()) if one.minor is not None
-    )

@@ -22,7 +22,7 @@ from hapanel.ports.node_shell import (
     LvmReport,
     LvmVolume,
 )
-from hapanel.ports.replication import NodeStatus
+from hapanel.ports.replication import DiskState, NodeStatus, ResourceState, Volume
 from hapanel.ports.ssh_errors import HostKeyChanged
 from hapanel.ui import replication_states
 from hapanel.ui.replication_states import health_word
@@ -284,6 +284,22 @@ def test_three_nodes_have_three_wires(watched: Cluster, as_oda: Client) -> None:
     told = as_oda.get("/api/v1/drbd-resources/clusterubd/rs/").json()
     assert len(told["nodes"]) == 3
     assert {len(node["links"]) for node in told["nodes"]} == {2}
+
+
+def test_a_side_is_as_good_as_the_worst_or_least_known_of_its_volumes(
+    watched: Cluster, as_oda: Client
+) -> None:
+    for disk in (DiskState.INCONSISTENT, DiskState.UNKNOWN, DiskState.UP_TO_DATE):
+        volumes = (
+            Volume(number=0, disk_state=DiskState.UP_TO_DATE),
+            Volume(number=1, disk_state=disk),
+        )
+        tell(
+            watched,
+            {"master": NodeStatus(resources=(ResourceState(name="rs", volumes=volumes),))},
+        )
+        told = as_oda.get("/api/v1/drbd-resources/clusterubd/rs/").json()
+        assert told["nodes"][0]["disk_state"] == disk.value
 
 
 def test_who_is_not_signed_in_sees_nothing(watched: Cluster) -> None:
