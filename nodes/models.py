@@ -178,6 +178,9 @@ class Node(models.Model):
     lrm_state = models.CharField(max_length=40, blank=True, default="")
     lrm_dead = models.BooleanField(default=False)
     volume_groups = models.JSONField(default=list)  # [{vg, size, free}] once read
+    # {addresses, open_families}, see ports.node_addresses; null: never read
+    interfaces = models.JSONField(null=True)
+    interfaces_at = models.DateTimeField(null=True)  # when they were read last
     # Null while the last round saw it (then it was seen at cluster.observed_at).
     last_seen_at = models.DateTimeField(null=True)
     last_seen_by = models.CharField(max_length=63, blank=True, default="")  # the node that told

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hapanel.drbd.configuration.beside import Row, side_by_side
-from hapanel.drbd.configuration.compare import compare
+from hapanel.drbd.configuration.compare import compare, secrets_differ
 from hapanel.drbd.configuration.findings import Finding, Phrase, Severity
 from hapanel.drbd.configuration.reader import Source, read
 from hapanel.drbd.configuration.tokens import Place
@@ -115,9 +115,7 @@ def files_beside(left: NodeWord, right: NodeWord) -> FilesShown | None:
     paths = list(dict.fromkeys([*here, *there]))
     if not paths:
         return None
-    findings = [*_findings(left), *_findings(right)]
-    if here and there:
-        findings += _differences(left.node, here, right.node, there)
+    findings = findings_of(left, right)
     files = tuple(
         _beside(
             path,
@@ -131,6 +129,18 @@ def files_beside(left: NodeWord, right: NodeWord) -> FilesShown | None:
     return FilesShown(left.node, right.node, files, errors, sum(file.warnings for file in files))
 
 
+def findings_of(left: NodeWord, right: NodeWord) -> list[Finding]:
+    """What lint says of both nodes' files, and what differs between them. The files in places are
+    named NODE:PATH."""
+    words = (left,) if left.node == right.node else (left, right)
+    found = [finding for word in words for finding in _findings(word)]
+    here, there = _texts(left), _texts(right)
+    if here and there:
+        found += _differences(left.node, here, right.node, there)
+        found += _differing_secrets(left, right)
+    return found
+
+
 def _texts(word: NodeWord) -> dict[str, str]:
     return {file["path"]: file["text"] for file in word.row.files} if word.row else {}
 
@@ -142,7 +152,7 @@ def _findings(word: NodeWord) -> list[Finding]:
 def _differences(
     left: str, here: dict[str, str], right: str, there: dict[str, str]
 ) -> list[Finding]:
-    """By meaning, over all files; masked secrets count as the same."""
+    """By meaning, over all files; masked secrets count as the same here."""
     both = [
         understood(read(Source(f"{node}:all", "\n".join(texts.values()))))
         for node, texts in ((left, here), (right, there))
@@ -150,6 +160,19 @@ def _differences(
     return [
         _in_its_file(one.finding, {left: here, right: there}) for one in compare(both[0], both[1])
     ]
+
+
+def _differing_secrets(left: NodeWord, right: NodeWord) -> Iterator[Finding]:
+    """Secrets of which keyed digests tell that they are not the same."""
+    here = left.row.secrets if left.row else {}
+    there = right.row.secrets if right.row else {}
+    for name in here.keys() & there.keys():
+        one, other = here[name], there[name]
+        key, same_key = (told["digest"].partition(":")[0] for told in (one, other))
+        if key == same_key and one["digest"] != other["digest"] and (one["used"] or other["used"]):
+            yield secrets_differ(
+                name, _place(one["place"], left.node), _place(other["place"], right.node)
+            )
 
 
 def _in_its_file(finding: Finding, texts: Mapping[str, dict[str, str]]) -> Finding:

@@ -39,6 +39,8 @@ class DrbdNode(models.Model):
     files = models.JSONField(default=list)  # [{path, text}]
     findings = models.JSONField(default=list)  # of lint, see nodes/replication_files.py
     configured = models.JSONField(default=dict)  # resource -> {members, dual_primary}
+    # resource -> {digest, place, used}: keyed, see observe/replication_files.py
+    secrets = models.JSONField(default=dict)
     lvm = models.JSONField(default=dict)  # ports.node_shell.LvmReport
 
     class Meta:

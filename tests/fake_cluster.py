@@ -46,6 +46,7 @@ from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, PermissionMissing, ServerFault, Unreachable
 from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
 from hapanel.ports.lab import LabControl
+from hapanel.ports.node_addresses import NodeAddresses
 from hapanel.ports.node_hands import NodeHands
 from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from hapanel.ports.ssh_errors import (
@@ -398,6 +399,9 @@ class FakeCluster:
 
     def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         return ()
+
+    def node_addresses(self, node: str) -> NodeAddresses:
+        return NodeAddresses()
 
     def addresses(self) -> tuple[AddressHealth, ...]:
         return ()

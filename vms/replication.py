@@ -15,7 +15,7 @@ from hapanel.drbd.join import Replication, join, resources_of
 from hapanel.drbd.judge import NOTHING_KNOWN, Judgement, judge
 from hapanel.ports.replication import Role
 from nodes.models import Cluster, DrbdResource, Storage
-from nodes.replication import Known, known_of, node_replications, resources_under_groups
+from nodes.replication import Known, NodeWord, known_of, node_replications, resources_under_groups
 from vms.models import Guest, GuestDisk
 
 
@@ -71,6 +71,15 @@ def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterRepl
         resources.append(Resource(name, record, replication, judgement, groups, on_it, around))
     resources.sort(key=lambda one: (rank(one.judgement.findings[0]), one.name))
     return ClusterReplication(known, tuple(resources))
+
+
+def first_two(
+    resource: Resource, words: Mapping[str, NodeWord]
+) -> tuple[NodeWord, NodeWord] | None:
+    """The nodes whose files are set side by side: the first two sides, or the only one twice."""
+    nodes = [side.node for side in resource.replication.sides][:2]
+    known = [words.get(node, NodeWord(node)) for node in nodes]
+    return (known[0], known[-1]) if known else None
 
 
 def _members(known: Known, name: str) -> list[str]:

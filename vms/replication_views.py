@@ -17,11 +17,12 @@ from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.ui.replication_states import fact_word, finding_shown
 from hapanel.ui.states import Shown
-from nodes.models import Cluster, Event, Storage
+from nodes.models import Cluster, Event, Node, Storage
+from nodes.node_interfaces import interfaces_of
 from nodes.replication import NodeWord
 from nodes.replication_files import FilesShown, files_beside
 from nodes.selectors import cluster_named
-from vms.replication import ClusterReplication, Resource, replication_of
+from vms.replication import ClusterReplication, Resource, first_two, replication_of
 from vms.replication_acts import offers_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
@@ -64,7 +65,6 @@ def replication_page(request: HttpRequest, cluster: str, resource: str = "") -> 
     if resource and chosen is None:
         raise Http404(resource)
     nodes = list(found.nodes.order_by("name"))
-    ips = {node.name: node.ip for node in nodes}
     context: dict[str, Any] = {
         "cluster": found,
         "seen": seen,
@@ -80,7 +80,7 @@ def replication_page(request: HttpRequest, cluster: str, resource: str = "") -> 
         "now": timezone.now(),
     }
     if chosen is not None:
-        context |= _about(found, seen, chosen, ips)
+        context |= _about(found, seen, chosen, nodes)
     return fragment(request, "vms/replication.html", context, *PARTS)
 
 
@@ -89,8 +89,9 @@ def _complains(word: NodeWord) -> bool:
 
 
 def _about(
-    cluster: Cluster, seen: ClusterReplication, chosen: Resource, ips: dict[str, str]
+    cluster: Cluster, seen: ClusterReplication, chosen: Resource, nodes: list[Node]
 ) -> dict[str, Any]:
+    ips = {node.name: node.ip for node in nodes}
     words = {word.node: word for word in seen.known.words}
     findings = [_shown(finding) for finding in chosen.judgement.findings]
     rows: list[Row] = rows_of(chosen, words, ips)
@@ -101,15 +102,15 @@ def _about(
         "rows": rows,
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),
+        "interfaces": interfaces_of(nodes, timezone.now()),
         "version": next((w.row.drbd_version for w in words.values() if w.row), ""),
     }
 
 
 def _files(chosen: Resource, words: dict[str, NodeWord]) -> FilesShown | None:
     """The configuration of the first two sides."""
-    sides = [side.node for side in chosen.replication.sides][:2]
-    known = [words.get(node, NodeWord(node)) for node in sides]
-    return files_beside(known[0], known[-1]) if known else None
+    two = first_two(chosen, words)
+    return files_beside(*two) if two else None
 
 
 def _shown(finding: Finding) -> FindingShown:

@@ -24,6 +24,7 @@ from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
 from vms.api import GuestViewSet
 from vms.replication_api import DrbdResourceViewSet
+from vms.replication_configuration_api import DrbdConfigurationView
 
 paths.register()
 
@@ -58,6 +59,11 @@ urlpatterns = [
         "drbd-resources/<name:cluster>/<resource:name>/",
         DrbdResourceViewSet.as_view(ONE),
         name="api-drbd-resource",
+    ),
+    path(
+        "drbd-resources/<name:cluster>/<resource:name>/configuration/",
+        DrbdConfigurationView.as_view(),
+        name="api-drbd-configuration",
     ),
     path("ha-rules/", HaRules.as_view({**LIST, "post": "create"}), name="api-ha-rules"),
     path(

@@ -11,8 +11,8 @@ import msgspec
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
-from hapanel.accounts.vault import VaultLocked, unseal
-from hapanel.drbd.configuration.subject import GuestOn
+from hapanel.accounts.vault import VaultLocked, keyed_digest, unseal
+from hapanel.drbd.configuration.subject import GuestOn, Surroundings
 from hapanel.drbd.redact import redact
 from hapanel.live.stream import Kind
 from hapanel.observe.events import Fact, Happening
@@ -26,6 +26,7 @@ from hapanel.ports.node_shell import ConfigurationFile, HostKey, LvmReport, Node
 from hapanel.ports.replication import NodeStatus, ResourceState, Role
 from hapanel.ports.ssh_faults import fault_of
 from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Node, SshAccess
+from nodes.node_interfaces import addresses_by_node, interfaces_of, open_families_by_node
 from nodes.replication_figures import note_status
 from vms.replication import replication_of
 
@@ -96,9 +97,24 @@ class RecordedReplication:
             for one in replication_of(cluster).resources
             if one.guests
         }
-        read = read_configuration(node, files, guests)
+        known = interfaces_of(cluster.nodes.order_by("name"), timezone.now())
+        around = Surroundings(
+            addresses=addresses_by_node(known),
+            open_families=open_families_by_node(known),
+            guests=guests,
+        )
+
+        def digest(secret: str, resource: str) -> str:
+            return keyed_digest(secret, f"shared-secret of {resource} in cluster {cluster_id}")
+
+        read = read_configuration(node, files, around, digest)
         _write_rare(
-            cluster_id, node, files=read.files, findings=read.findings, configured=read.configured
+            cluster_id,
+            node,
+            files=read.files,
+            findings=read.findings,
+            configured=read.configured,
+            secrets=read.secrets,
         )
         _name_configured(cluster, read.configured)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from hapanel.drbd.configuration.compare import secret_is_used
+from hapanel.drbd.configuration.grammar import Section
 from hapanel.drbd.configuration.lint import judged
 from hapanel.drbd.configuration.masking import masked
+from hapanel.drbd.configuration.model import Configuration
 from hapanel.drbd.configuration.reader import Source, read
-from hapanel.drbd.configuration.subject import GuestOn, Surroundings
+from hapanel.drbd.configuration.subject import Surroundings
 from hapanel.drbd.configuration.understanding import understood
 from hapanel.drbd.configured import meant
 from hapanel.ports.node_shell import ConfigurationFile
@@ -25,20 +28,26 @@ USUAL = 'include "drbd.d/global_common.conf";\ninclude "drbd.d/*.res";\n'
 @dataclass(frozen=True)
 class ReadConfiguration:
     """`files`: [{path, text}]; `findings`: records; `configured`: resource -> {members,
-    dual_primary}, see hapanel.drbd.configured."""
+    dual_primary}, see hapanel.drbd.configured; `secrets`: resource -> {digest, place, used}."""
 
     files: list[dict[str, str]]
     findings: list[dict[str, Any]]
     configured: dict[str, dict[str, Any]]
+    secrets: dict[str, dict[str, Any]]
+
+
+KeyedDigest = Callable[[str, str], str]
+"""(secret, resource) -> a digest that only the panel's own keys can make."""
 
 
 def read_configuration(
     node: str,
     files: Sequence[ConfigurationFile],
-    guests: Mapping[str, tuple[GuestOn, ...]],
+    around: Surroundings,
+    digest: KeyedDigest,
 ) -> ReadConfiguration:
     """What is recorded of these files; the texts themselves are not kept. Never raises for what
-    stands in them."""
+    stands in them. `around` is what is known beside the node's own files."""
     texts = {file.path: file.text for file in files}
     lvm = texts.pop(LVM, None)
 
@@ -48,7 +57,7 @@ def read_configuration(
 
     main = texts.get(MAIN, USUAL) if texts else ""
     configuration = understood(read(Source(MAIN, main), load))
-    around = Surroundings(this_node=node, guests=guests, lvm={node: lvm} if lvm else {})
+    around = replace(around, this_node=node, lvm={node: lvm} if lvm else {})
     return ReadConfiguration(
         files=[{"path": path, "text": masked(text)} for path, text in texts.items()],
         findings=[finding_record(one) for one in judged(configuration, None, around)],
@@ -56,4 +65,24 @@ def read_configuration(
             one.name: {"members": list(one.members), "dual_primary": one.dual_primary}
             for one in meant("\n".join(texts.values()))
         },
+        secrets=_secrets(configuration, digest),
     )
+
+
+def _secrets(configuration: Configuration, digest: KeyedDigest) -> dict[str, dict[str, Any]]:
+    """Both nodes' secrets are compared although neither is kept: by digests with the panel's key.
+
+    Whoever has that key has the ssh key as well, which reads the files themselves; so a copy of the
+    database tells nothing about a secret, not even whether a guess at it is right.
+    """
+    found = {}
+    for one in configuration.distinct:
+        secret = one.setting(Section.NET, "shared-secret")
+        if secret is not None:
+            place = secret.place
+            found[one.name] = {
+                "digest": digest(secret.text, one.name),
+                "place": [place.file, place.line, place.column],
+                "used": secret_is_used(one),
+            }
+    return found

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from hapanel.live.stream import Kind, connection
@@ -18,7 +19,7 @@ from hapanel.observe.journal import Journal
 from hapanel.observe.record_state import write_votes
 from hapanel.ports.cluster import ClusterGateway
 from hapanel.ports.errors import ClusterError, Unreachable
-from nodes.models import Cluster, Event, Node, Storage
+from nodes.models import Cluster, Event, Node, SshAccess, Storage
 from vms.ha_records import record_rules
 from vms.models import HaResource
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 HISTORY_KEPT = timedelta(days=90)
 
+INTERFACES_AT_ONCE = 2
 _KEPT_SECONDS = 86400
 
 Answer = Callable[[Cluster, ClusterGateway, Journal], None]
@@ -208,6 +210,19 @@ def _volume_groups(cluster: Cluster, gateway: ClusterGateway, journal: Journal) 
         journal.hint(Kind.NODE, [node.name])
 
 
+def _interfaces(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
+    """Some nodes in their turn, and only where the addresses in DRBD's files are compared."""
+    if not SshAccess.objects.filter(cluster=cluster, is_on=True).exists():
+        return
+    seen = Node.objects.filter(cluster=cluster, status__in=["online", "maintenance"])
+    by_age = seen.order_by(F("interfaces_at").asc(nulls_first=True), "name")
+    for node in by_age[:INTERFACES_AT_ONCE]:
+        said = msgspec.to_builtins(gateway.node_addresses(node.name))
+        said = {name: list(value) for name, value in said.items()}
+        journal.hint(Kind.NODE, [node.name] if said != node.interfaces else [])
+        Node.objects.filter(pk=node.pk).update(interfaces=said, interfaces_at=timezone.now())
+
+
 def _history(cluster: Cluster, gateway: ClusterGateway, journal: Journal) -> None:
     """No question at all: what is older than anybody asks for goes."""
     del gateway, journal
@@ -226,5 +241,6 @@ QUESTIONS = (
     Question("groups", 300, _groups),
     Question("options", 120, _options),
     Question("volume groups", 60, _volume_groups),
+    Question("interfaces", 120, _interfaces),
     Question("history", 3600, _history),
 )

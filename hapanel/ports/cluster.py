@@ -13,6 +13,7 @@ from typing import Protocol
 from hapanel.kernel.names import GuestType, Upid
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup, Struct
 from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
+from hapanel.ports.node_addresses import NodeAddresses
 
 # How many requests of one process are under way at a cluster at most; Proxmox answers through three
 # single-threaded workers a node. Changes do not wait behind reads.
@@ -354,6 +355,10 @@ class ClusterGateway(Protocol):
     def storages(self) -> tuple[StorageConfig, ...]: ...
     def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         """/nodes/{node}/disks/lvm: looks at the disks themselves, so it is to be asked rarely."""
+        ...
+
+    def node_addresses(self, node: str) -> NodeAddresses:
+        """/nodes/{node}/network: what the node's interfaces are configured with."""
         ...
 
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:

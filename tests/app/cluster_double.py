@@ -28,6 +28,7 @@ from hapanel.ports.cluster import (
 )
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.errors import ClusterError
+from hapanel.ports.node_addresses import NodeAddresses
 
 GIB = 1024**3
 
@@ -42,6 +43,10 @@ class ClusterDouble:
         self.online = {"master": True, "slave": True}
         self.ha_words: dict[str, str] = {}  # the HA manager's word for a node; online when missing
         self.guests = {100: self.guest(100), 101: self.guest(101, type=GuestType.LXC)}
+        self.interfaces: dict[str, tuple[str, ...]] = {
+            "master": ("10.0.7.1", "192.0.2.20"),
+            "slave": ("10.0.7.2", "192.0.2.21"),
+        }
         self.quorate = True
         self.manager = "master"
         self.rules: tuple[HaRule, ...] = ()
@@ -186,6 +191,10 @@ class ClusterDouble:
     def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         self._note("volume_groups")
         return (VolumeGroup(vg="vg_drbd", size=400 * GIB, free=328 * GIB),)
+
+    def node_addresses(self, node: str) -> NodeAddresses:
+        self._note("node_addresses")
+        return NodeAddresses(addresses=self.interfaces[node])
 
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:
         self._note("permissions")

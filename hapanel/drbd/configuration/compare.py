@@ -34,6 +34,13 @@ ONE_SIDE = error(
     gettext_noop("%(what)s is in this file and not in the other node's (%(there)s)"),
     gettext_noop("Copy the file to the other node, then run drbdadm adjust there"),
 )
+SECRETS_DIFFER = error(
+    "secrets-differ",
+    gettext_noop(
+        "The shared secret of %(name)s differs from that at %(there)s, so the nodes do not connect"
+    ),
+    gettext_noop("Write the same shared-secret on both nodes, then run drbdadm adjust on both"),
+)
 NOT_SET = Phrase(gettext_noop("not set"))
 DEFAULTS = {
     (Section.NET, "protocol"): "C",
@@ -82,8 +89,15 @@ class Difference:
     def finding(self) -> Finding:
         """The difference as a finding: at the side that says something, the first if both do."""
         here, there = (self.right, self.left) if self.left.text is None else (self.left, self.right)
+        if self.rule is SECRETS_DIFFER:
+            return secrets_differ(self.resource, here.place, there.place)
         named = {"left": here.text or NOT_SET, "right": there.text or NOT_SET}
         return self.rule(here.place, there.place, what=self.what, there=str(there.place), **named)
+
+
+def secrets_differ(resource: str, here: Place, there: Place) -> Finding:
+    """That both nodes have a secret for the resource, and not the same one."""
+    return SECRETS_DIFFER(here, there, name=resource, there=str(there))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,9 @@ def _differences(one: Resource, other: Resource) -> Iterator[Difference]:
         here, there = left.get(what), right.get(what)
         if _means_the_same(what, here, there):
             continue
+        both = here is not None and there is not None
+        if both and what == _SECRET and not (secret_is_used(one) or secret_is_used(other)):
+            continue  # nobody asks for it
         known = here or there
         assert known is not None  # `what` comes from one of the two
         yield Difference(
@@ -139,7 +156,7 @@ def _differences(one: Resource, other: Resource) -> Iterator[Difference]:
             f"{one.name}: {what}",
             Side(here.place, here.shown) if here else Side(one.place, None),
             Side(there.place, there.shown) if there else Side(other.place, None),
-            known.rule,
+            SECRETS_DIFFER if both and what == _SECRET else known.rule,
         )
 
 
@@ -148,6 +165,12 @@ def _means_the_same(what: str, here: _Fact | None, there: _Fact | None) -> bool:
     return (here.meaning if here else default) == (there.meaning if there else default)
 
 
+def secret_is_used(resource: Resource) -> bool:
+    """Whether peers have to prove that they know the secret: only with a cram-hmac-alg."""
+    return resource.setting(Section.NET, "cram-hmac-alg") is not None
+
+
+_SECRET = f"{Section.NET} shared-secret"
 _DEFAULT_OF = {f"{section} {name}": value for (section, name), value in DEFAULTS.items()}
 
 

@@ -23,12 +23,15 @@ class Surroundings:
     """What is known beside the files; what is left empty is not judged.
 
     `this_node` is the node whose file it is, `addresses` the IP addresses on each node's
-    interfaces, `guests` who lies on a resource, `link_rate` what the replication link carries in
-    bytes a second, `lvm` each node's lvm.conf as text.
+    interfaces (empty for a node whose addresses are not known), `open_families` the families
+    (`inet`, `inet6`) of which a node may have more than these, `guests` who lies on a resource,
+    `link_rate` what the replication link carries in bytes a second, `lvm` each node's lvm.conf as
+    text.
     """
 
     this_node: str | None = None
     addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    open_families: Mapping[str, frozenset[str]] = field(default_factory=dict)
     guests: Mapping[str, tuple[GuestOn, ...]] = field(default_factory=dict)
     link_rate: float | None = None
     lvm: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from hapanel.gateways.proxmox import decode_cluster as cluster
 from hapanel.gateways.proxmox import decode_datacenter as datacenter
 from hapanel.gateways.proxmox import decode_guest as guest
 from hapanel.gateways.proxmox import decode_ha as ha
+from hapanel.gateways.proxmox import decode_network as network
 from hapanel.gateways.proxmox import decode_tasks as tasks
 from hapanel.gateways.proxmox import encode_ha
 from hapanel.gateways.proxmox.patience import Timeouts
@@ -38,8 +39,9 @@ from hapanel.ports.cluster import (
 )
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint
-from hapanel.ports.errors import ServerFault
+from hapanel.ports.errors import BadRequest, ServerFault
 from hapanel.ports.ha_changes import ResourceSettings, RuleSettings
+from hapanel.ports.node_addresses import NodeAddresses
 
 T = TypeVar("T")
 
@@ -181,6 +183,15 @@ class ProxmoxGateway:
     def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         """/nodes/{node}/disks/lvm."""
         return self._ask(node, "disks/lvm", cluster.volume_groups)
+
+    def node_addresses(self, node: str) -> NodeAddresses:
+        """/nodes/{node}/network, with what SDN makes; releases that do not know that word for it
+        are asked without."""
+        try:
+            params = {"type": "include_sdn"}
+            return self._ask(node, "network", network.node_addresses, params)
+        except BadRequest:
+            return self._ask(node, "network", network.node_addresses)
 
     def permissions(self) -> Mapping[str, Mapping[str, bool]]:
         """Own rights: path, privilege, whether it propagates."""

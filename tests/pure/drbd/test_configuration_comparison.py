@@ -56,9 +56,15 @@ def test_each_difference_has_both_places(
 
 def test_a_secret_that_differs_is_told_and_not_shown() -> None:
     (found,) = differences(GOOD, changed(GOOD, "k7Qm-v2Xp.9sRt/4bWz", "another-Secret-77"))
+    assert found.finding.code == "secrets-differ"
     shown = f"{found} {found.finding} {found.left} {found.right}"
     assert "another" not in shown
     assert "k7Qm" not in shown
+
+
+def test_secrets_that_nobody_asks_for_keep_nobody_apart() -> None:
+    unasked = GOOD.replace("    cram-hmac-alg sha256;\n", "")
+    assert differences(unasked, changed(unasked, "k7Qm-v2Xp.9sRt/4bWz", "another-Secret-77")) == ()
 
 
 def test_what_only_one_side_says_stands_beside_where_it_would_be() -> None:

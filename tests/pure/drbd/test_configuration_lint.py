@@ -262,6 +262,14 @@ def test_an_address_belongs_to_an_interface_of_its_node() -> None:
     assert told(GOOD, around=Surroundings(addresses=unread)) == []
 
 
+def test_an_address_that_a_node_may_get_when_it_boots_is_not_judged() -> None:
+    elsewhere = {**NODES, "slave": frozenset({"192.0.2.21"})}
+    asks = Surroundings(addresses=elsewhere, open_families={"slave": frozenset({"inet"})})
+    assert told(GOOD, around=asks) == []
+    six = Surroundings(addresses=elsewhere, open_families={"slave": frozenset({"inet6"})})
+    assert told(GOOD, around=six) == ["31 error address-not-on-node"]
+
+
 def test_hosts_are_nodes_of_the_cluster_with_or_without_their_domain() -> None:
     around = Surroundings(addresses=NODES, this_node="slave.example.org")
     assert told(GOOD.replace("on master", "on master.example.org"), around=around) == []

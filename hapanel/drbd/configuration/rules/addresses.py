@@ -123,10 +123,20 @@ def addresses_of_nodes(subject: Subject) -> Iterator[Finding]:
         for (host, _), address in listening.items():
             known = next((node for node in nodes if same_host(node, host)), None)
             its = {canonical(each) for each in nodes[known]} if known is not None else set()
-            if known is not None and its and canonical(address.ip) not in its:
+            if known is None or not its or _family(address) in _open_families(subject, known):
+                continue
+            if canonical(address.ip) not in its:
                 addresses = ", ".join(sorted(nodes[known]))
                 place = address.token.place
                 yield ADDRESS_NOT_ON_NODE(place, host=host, ip=address.ip, addresses=addresses)
+
+
+def _open_families(subject: Subject, node: str) -> frozenset[str]:
+    return subject.around.open_families.get(node, frozenset())
+
+
+def _family(address: Address) -> str:
+    return "inet6" if ":" in address.ip else "inet"
 
 
 def hosts_of_cluster(subject: Subject) -> Iterator[Finding]:
