@@ -51,6 +51,7 @@ app.conf.update(
             "probe_services": 1.0,
             "note_heartbeat": 2.0,
             "learn_boots": 15.0,
+            "begin_scheduled_verifies": 5.0,
             **({"read_lab": 1.0} if settings.LAB_URL else {}),
         }.items()
     },

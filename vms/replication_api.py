@@ -6,6 +6,7 @@ A side that is not seen now is null with the reason, never its last good value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404
@@ -26,6 +27,7 @@ from hapanel.rest.rows import ReadRows, RowContext
 from nodes.models import DrbdResource, Sight
 from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_drawing import link_of, progress_of
+from vms.verify_api import VerifyReportSerializer, VerifyRows
 
 
 class DrbdRows(RowContext[DrbdResource]):
@@ -34,6 +36,7 @@ class DrbdRows(RowContext[DrbdResource]):
     def __init__(self, rows: Sequence[DrbdResource]) -> None:
         clusters = {row.cluster_id: row.cluster for row in rows}
         self._by_cluster = {pk: replication_of(cluster) for pk, cluster in clusters.items()}
+        self.verifies = VerifyRows(clusters)
 
     def of(self, row: DrbdResource) -> Resource:
         """The resource of the record. Raises Http404 when it was removed in this moment."""
@@ -95,6 +98,8 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
     nodes = serializers.SerializerMethodField()
     volume_groups = serializers.SerializerMethodField()
     guests = serializers.SerializerMethodField(help_text="vmids; null: not known")
+    last_verify = serializers.SerializerMethodField(help_text="null: none that the panel followed")
+    next_verify_at = serializers.SerializerMethodField(help_text="null: it is not repeated")
 
     class Meta:
         model = DrbdResource
@@ -111,6 +116,8 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
             "nodes",
             "volume_groups",
             "guests",
+            "last_verify",
+            "next_verify_at",
         )
         read_only_fields = fields
 
@@ -153,6 +160,16 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
     def get_guests(self, row: DrbdResource) -> list[int] | None:
         guests = self._of(row).guests
         return None if guests is None else [guest.vmid for guest in guests]
+
+    @extend_schema_field(VerifyReportSerializer(allow_null=True))
+    def get_last_verify(self, row: DrbdResource) -> dict[str, Any] | None:
+        rows: DrbdRows = self.context["rows"]
+        return rows.verifies.report(row)
+
+    def get_next_verify_at(self, row: DrbdResource) -> datetime | None:
+        rows: DrbdRows = self.context["rows"]
+        schedule = rows.verifies.schedule(row)
+        return schedule.next_due if schedule else None
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from hapanel.api.operations import OperationViewSet
 from hapanel.api.readiness import ReadinessView
 from hapanel.api.replication_actions import DrbdActionsView
 from hapanel.api.services import ServiceViewSet
+from hapanel.api.verify_schedules import VerifyScheduleView
 from hapanel.rest import paths
 from nodes.api import NodeViewSet, StorageViewSet
 from vms.api import GuestViewSet
@@ -76,6 +77,11 @@ urlpatterns = [
         "drbd-resources/<name:cluster>/<resource:name>/actions/",
         DrbdActionsView.as_view(),
         name="api-drbd-actions",
+    ),
+    path(
+        "drbd-resources/<name:cluster>/<resource:name>/verify-schedule/",
+        VerifyScheduleView.as_view(),
+        name="api-verify-schedule",
     ),
     path(
         "migrations/",

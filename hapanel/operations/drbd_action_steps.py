@@ -12,11 +12,12 @@ from typing import Any
 from hapanel.drbd import orders
 from hapanel.drbd.actions import Action, Scene, refusals_of
 from hapanel.drbd.join import Sight
-from hapanel.drbd.progress import Figures, Standing, differing, figures, standing
+from hapanel.drbd.progress import Figures, Standing, figures, standing
 from hapanel.kernel.refusal import Refused
 from hapanel.operations import drbd_outcomes as ends
 from hapanel.operations.drbd_action import lines_of
 from hapanel.operations.drbd_scene import live_scene
+from hapanel.operations.drbd_verify_end import end_verify, seen_working
 from hapanel.operations.models import State, Step
 from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.errors import ClusterError, NodeUnreachable
@@ -134,7 +135,7 @@ def _follow(work: Work, state: ResourceState) -> None:
     notes = [] if work.operation.memo.get("works") else [noted("drbd_works", word=now.word)]
     if now.is_held and not work.operation.memo.get("held"):
         notes.append(noted("drbd_held"))
-    memo = work.memo(works=True, held=now.is_held, off_since=None)
+    memo = work.memo(works=True, held=now.is_held, **seen_working(work, now)) | {"off_since": None}
     work.commit(*notes, memo=memo, look_in=FOLLOW_SECONDS, **_measured(now))
 
 
@@ -166,9 +167,7 @@ def _reached(work: Work, action: Action, state: ResourceState) -> None:
     elif not operation.memo.get("works") and not operation.memo.get("answered"):
         _give_up(work)
     else:
-        found = differing(state)
-        note = noted("drbd_verify_found", bytes=found) if found else noted("drbd_verify_clean")
-        _succeed(work, note, memo=work.memo(differing=found))
+        end_verify(work, state)
 
 
 def _wait(work: Work, action: Action, found: Standing) -> None:

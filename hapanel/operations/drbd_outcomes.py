@@ -30,6 +30,14 @@ BROKEN_OFF = refusal_kind(
     _("What DRBD worked on for %(resource)s stopped before its end: %(node)s shows %(state)s."),
     _("Connect both sides again: a sync goes on where it stopped, a verify has to begin anew."),
 )
+VERIFY_BROKEN_OFF = refusal_kind(
+    "drbd-verify-broken-off",
+    _(
+        "The verify of %(resource)s, begun on %(node)s, stopped before its end: the link fell, or "
+        "a sync came between. Whether the rest is the same is not known."
+    ),
+    _("Verify again once the resource is connected and at rest."),
+)
 NOT_SENT = refusal_kind(
     "drbd-order-not-sent",
     _("%(node)s could not be reached (%(reason)s). Nothing was changed by this order."),

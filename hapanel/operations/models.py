@@ -10,10 +10,28 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hapanel.ha.change.effect import Difference
+from hapanel.operations.verify_models import Fate, VerifyReport, VerifySchedule
 from nodes.models import Cluster
+
+__all__ = [
+    "HA_KINDS",
+    "HOLDING_STATES",
+    "OPEN_STATES",
+    "Fate",
+    "Kind",
+    "LogLine",
+    "Operation",
+    "SealedSecret",
+    "State",
+    "Step",
+    "TimelineEntry",
+    "VerifyReport",
+    "VerifySchedule",
+]
 
 
 class Kind(models.TextChoices):
@@ -106,7 +124,7 @@ class Operation(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="operations"
     )
     actor = models.CharField(max_length=150, blank=True, default="")
-    via = models.CharField(max_length=16, blank=True, default="")  # page, api, command
+    via = models.CharField(max_length=16, blank=True, default="")  # wishes.Via
     address = models.CharField(max_length=64, blank=True, default="")
     # Null and not blank: a unique constraint lets any number of nulls stand beside each other.
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
@@ -154,6 +172,12 @@ class Operation(models.Model):
             models.UniqueConstraint(
                 fields=["requested_by", "idempotency_key"], name="one_operation_a_key"
             ),
+            # A schedule is nobody, and of nobody's keys the one above lets any number stand.
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(via="schedule"),
+                name="one_operation_a_due_time",
+            ),
             # The database itself keeps a second migration of a guest from being recorded.
             models.UniqueConstraint(
                 fields=["cluster", "vmid"],
@@ -174,6 +198,11 @@ class Operation(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("operation", args=[self.pk])
+
+    @property
+    def asked_by(self) -> str:
+        """Who asked for it, for people."""
+        return gettext("a schedule") if self.via == "schedule" else self.actor
 
     @property
     def is_about_ha(self) -> bool:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from kombu.exceptions import OperationalError
 
 from hapanel.celery import app
@@ -13,7 +14,7 @@ from hapanel.kernel.refusal import Refusal, Refused, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.operations import timeline
 from hapanel.operations.models import Operation
-from hapanel.operations.wishes import Asker
+from hapanel.operations.wishes import Asker, Via
 
 KEY_REUSED = refusal_kind(
     "idempotency-key-reused",
@@ -30,14 +31,18 @@ def earlier_with_key(
 ) -> Operation | None:
     """The operation that this very request made before. Raises Refused when the key stands for
     another body."""
-    if not idempotency_key or asker.user is None:
+    if not idempotency_key or not _keeps_keys(asker):
         return None
-    earlier = Operation.objects.filter(
-        requested_by=asker.user, idempotency_key=idempotency_key
-    ).first()
+    his = Q(requested_by=asker.user) if asker.user else Q(via=asker.via.value)
+    earlier = Operation.objects.filter(his, idempotency_key=idempotency_key).first()
     if earlier is not None and earlier.body_digest != body_digest:
         raise Refused(KEY_REUSED(operation=earlier.pk))
     return earlier
+
+
+def _keeps_keys(asker: Asker) -> bool:
+    """The command line asks once and waits; a key means something to people and schedules."""
+    return asker.user is not None or asker.via is Via.SCHEDULE
 
 
 def earlier_or_refuse(
@@ -66,7 +71,7 @@ def record_operation(
     """
     operation.requested_by = asker.user
     operation.actor, operation.via, operation.address = asker.name, asker.via.value, asker.address
-    operation.idempotency_key = (idempotency_key or None) if asker.user else None
+    operation.idempotency_key = (idempotency_key or None) if _keeps_keys(asker) else None
     operation.body_digest = body_digest
     try:
         with transaction.atomic():

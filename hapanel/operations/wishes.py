@@ -35,11 +35,12 @@ class Via(StrEnum):
     PAGE = "page"
     API = "api"
     COMMAND = "command"
+    SCHEDULE = "schedule"  # nobody: its time had come
 
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, and from where. `user` is None for the command line."""
+    """Who asks, and from where. `user` is None for the command line and for a schedule."""
 
     name: str
     via: Via

@@ -92,7 +92,10 @@ TIMELINE: dict[str, str | Promise] = {
     "drbd_held": _("The sync is held; it goes on when somebody resumes it."),
     "drbd_waits_for_peer": _("%(node)s waits for its peer now."),
     "drbd_verify_clean": _("The copies are the same."),
-    "drbd_verify_found": _("The copies differ in %(bytes)s bytes."),
+    "drbd_verify_found": _(
+        "The copies differ in %(size)s (%(bytes)s bytes). DRBD does not mend that by itself: the "
+        "replication page says what to do."
+    ),
     "drbd_done": _("%(node)s shows it."),
     "drbd_paused": _("The sync was paused on %(node)s; the action resume-sync lets it go on."),
     "cluster_changed": _("The cluster %(cluster)s is reached in the new way from now on."),
@@ -114,6 +117,8 @@ def timeline_text(code: str, params: Mapping[str, Any]) -> str:
     if code == "phase":
         phase = str(params.get("phase", ""))
         return str(PHASES.get(phase, phase))
+    if code == "requested" and params.get("via") == "schedule":
+        return gettext("Its time had come: the schedule asked for it.")
     template = TIMELINE.get(code)
     return code if template is None else _filled(str(template), params)
 

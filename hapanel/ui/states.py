@@ -57,6 +57,7 @@ _OPERATION: dict[str, tuple[str, Promise]] = {
 _OUTCOME: dict[str, tuple[str, Promise]] = {
     "asked": ("off", _("asked")),
     "refused": ("warn", _("refused")),
+    "missed": ("warn", _("missed")),
 }
 _HA: dict[str, tuple[str, Promise]] = {
     "started": ("ok", _("started")),
@@ -302,6 +303,10 @@ ACTIONS: dict[str, Promise] = {
     "split_brain_recovery_ended": _("a split-brain recovery ended"),
     "drbd_action_requested": _("asked to act on a DRBD resource"),
     "drbd_action_ended": _("an action on a DRBD resource ended"),
+    "verify_schedule_set": _("let the verify of a DRBD resource repeat"),
+    "verify_schedule_changed": _("changed when a DRBD resource is verified"),
+    "verify_schedule_removed": _("ended the repeated verify of a DRBD resource"),
+    "scheduled_verify_left_out": _("left a scheduled verify out"),
     "lab_switch_requested": _("asked to switch something in the lab"),
     "lab_switch_ended": _("the switch in the lab ended"),
     "operation_cancelled": _("cancelled an operation"),

@@ -10,6 +10,7 @@ import logging
 import time
 
 from django.conf import settings
+from django.utils import timezone
 from redis import RedisError
 
 from hapanel import wiring
@@ -23,7 +24,7 @@ from hapanel.observe.guest_configurations import is_anything_to_read, read_some
 from hapanel.observe.pace import now, read_pace
 from hapanel.observe.round import fail, observe
 from hapanel.observe.staleness import tell_stale
-from hapanel.operations import machine, privileges
+from hapanel.operations import machine, privileges, verify_due
 from hapanel.operations.models import Operation, State
 from hapanel.ports.errors import ClusterError
 from hapanel.workers.probing import stand_in
@@ -78,6 +79,18 @@ def advance_operation(operation_id: int) -> None:
     wait = machine.carry_on(operation_id, wiring.Wiring())
     if wait is not None and wait < SOON_SECONDS:
         advance_operation.apply_async(args=(operation_id,), countdown=wait)
+
+
+@app.task(name="begin_scheduled_verifies")
+def begin_scheduled_verifies() -> None:
+    """See to the verifies whose time has come, one after the other: each looks for others on its
+    link."""
+    due = verify_due.due_schedules(timezone.now())
+    if not due:
+        return
+    with held("scheduled-verifies") as hold:
+        for schedule_id in due if hold else ():
+            verify_due.see_to(schedule_id)
 
 
 @app.task(name="read_guest_configurations")

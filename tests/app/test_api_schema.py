@@ -48,6 +48,7 @@ PATHS = {
     "drbd-resources/": {"get"},
     "drbd-resources/{cluster}/{name}/": {"get"},
     "drbd-resources/{cluster}/{name}/actions/": {"post"},
+    "drbd-resources/{cluster}/{name}/verify-schedule/": {"get", "put", "delete"},
     "events/": {"get"},
     "forecasts/": {"post"},
     "readiness/{cluster}/": {"get"},
