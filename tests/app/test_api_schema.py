@@ -49,6 +49,7 @@ PATHS = {
     "drbd-resources/{cluster}/{name}/": {"get"},
     "drbd-resources/{cluster}/{name}/actions/": {"post"},
     "drbd-resources/{cluster}/{name}/verify-schedule/": {"get", "put", "delete"},
+    "drbd-resources/{cluster}/{name}/configuration/": {"get"},
     "events/": {"get"},
     "forecasts/": {"post"},
     "readiness/{cluster}/": {"get"},
