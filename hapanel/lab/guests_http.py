@@ -18,16 +18,30 @@ class GuestService:
 
     def __init__(self, world: World, guest: Guest, serves: Serves) -> None:
         self._world = world
-        self._guest = guest
-        self._serves = serves
+        self._last = guest
+        self._address = serves.address
         self._awake = asyncio.Event()
         self._listener = Listener(serves.address, GUEST_PORT, self._serve)
         self._wake_up: asyncio.TimerHandle | None = None
 
     @property
+    def _guest(self) -> Guest:
+        """Whoever has the number now, such as one restored from a backup, or had it last."""
+        guest = self._world.guests.get(self._last.vmid)
+        if guest is not None and guest.serves is not None:
+            self._last = guest
+        return self._last
+
+    @property
+    def _serves(self) -> Serves:
+        serves = self._guest.serves
+        assert serves is not None
+        return serves
+
+    @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{self._serves.address}:{GUEST_PORT}/"
+        return f"http://{self._address}:{GUEST_PORT}/"
 
     def follow(self) -> None:
         """Takes over what became of the guest: answers, waits, refuses or is swallowed."""

@@ -116,8 +116,11 @@ class Hardware:
         self._world.tasks.start(node, "startall", "", "root@pam", self._start_all(node))
 
     def _start_all(self, node: Node) -> Work:
-        async def work(_task: Task) -> None:
+        async def work(task: Task) -> None:
             for guest in list(self._world.guests_of(node.name)):
+                if guest.lock == "backup":
+                    guest.lock = None
+                    task.print(f"removed left over backup lock from '{guest.vmid}'!")
                 if self.is_managed(guest) or guest.config.get("onboot") != 1:
                     continue
                 start = work_of(self._world, guest.vmid, guest.kind, node.name, Action.START)

@@ -31,8 +31,8 @@ OPERATE_ROLE = "HAPanelOperate"
 OPERATE_PRIVILEGES = frozenset(
     (
         "Datastore.AllocateSpace", "Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit",
-        "Sys.Audit", "Sys.Console", "Sys.Modify", "Sys.Syslog", "VM.Audit", "VM.Config.Disk",
-        "VM.GuestAgent.Audit", "VM.Migrate", "VM.PowerMgmt",
+        "SDN.Use", "Sys.Audit", "Sys.Console", "Sys.Modify", "Sys.Syslog", "VM.Audit",
+        "VM.Backup", "VM.Config.Disk", "VM.GuestAgent.Audit", "VM.Migrate", "VM.PowerMgmt",
     )
 )  # fmt: skip
 PANEL_USER = "hapanel@pve"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hapanel.lab.auth.accounts import Accounts
+from hapanel.lab.backup.archives import Archives
 from hapanel.lab.clock import Clock
 from hapanel.lab.clusterlog import ClusterLog
 from hapanel.lab.crews import Crews
@@ -175,8 +176,15 @@ class Storage:
         return not self.nodes or node in self.nodes
 
 
+GroupDoor = Callable[[str, str, int], None]
+
+
 class World:
-    """Everything there is. One per program."""
+    """Everything there is. One per program.
+
+    `use_group(node, group, size)` writes that many bytes on a volume group, beside what guests
+    write there; 0 only tries whether the node can read it. It raises ValueError in LVM's words.
+    """
 
     def __init__(self, clock: Clock, cluster_name: str, seed: int = 1) -> None:
         self.clock = clock
@@ -190,6 +198,8 @@ class World:
         self.tasks = TaskBook(clock)
         self.log = ClusterLog(clock)
         self.accounts = Accounts()
+        self.archives = Archives()
+        self.use_group: GroupDoor = lambda _node, _group, _size: None
         self.config_version = 2
         self.has_corosync = True
         self.has_storage_config = True

@@ -127,7 +127,8 @@ def test_a_guest_made_in_a_pool_is_a_member_until_it_is_gone(admin: Admin) -> No
     assert [row["vmid"] for row in admin.get("/pools/lab")["members"]] == [141]
     admin.done("DELETE", "/nodes/alpha/qemu/141")
     assert admin.get("/pools/lab")["members"] == []
-    assert admin.ask("POST", "/nodes/alpha/qemu", vmid=142, archive="local:backup/x").status == 501
+    nothing = admin.refused("POST", "/nodes/alpha/qemu", vmid=142, archive="local:backup/x")
+    assert nothing == "unable to parse directory volume name 'backup/x'"
 
 
 def test_a_restricted_token_is_refused_before_anything_is_looked_at(

@@ -170,7 +170,7 @@ SAMPLES = {
     "roleid": "PVEAuditor", "tokenid": "none", "service": "pveproxy",
     "upid": "UPID:master:00000552:00088826:6B03EA75:qmigrate:100:root@pam:",
     "iface": "vmbr0", "groupid": "none", "group": "none", "rule": "none", "id": "100-0",
-    "name": "none", "snapname": "none",
+    "name": "none", "snapname": "none", "volume": "vm-100-disk-0",
 }  # fmt: skip
 ASKED_AMISS = {
     "/access/users/{userid}/token/{tokenid}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from proxmoxer import ProxmoxAPI
+from proxmoxer.tools import Tasks
 
 from tests.contract.lab_process import LabProcess, eventually, running
 from tests.contract.other_clients import PveControl, exporting, install_pvecontrol
@@ -46,12 +47,17 @@ def _nodes_of(lab: LabProcess, vmids: list[int]) -> set[str]:
     return {row["node"] for row in rows if row["vmid"] in vmids}
 
 
-def test_proxmoxer_writes_ha_rules_and_migrates_through_ha(lab: LabProcess) -> None:
+def _proxmoxer(lab: LabProcess) -> ProxmoxAPI:
     host = next(iter(lab.hosts.values()))
     client = ProxmoxAPI(
         host, user="root@pam", password=lab.ready["root_password"], verify_ssl=lab.ready["ca_file"]
     )
     client._store["session"].trust_env = False
+    return client
+
+
+def test_proxmoxer_writes_ha_rules_and_migrates_through_ha(lab: LabProcess) -> None:
+    client = _proxmoxer(lab)
     apart = {"type": "resource-affinity", "affinity": "negative", "resources": "vm:252,ct:250"}
     client.cluster.ha.rules.post(rule="web-apart", **apart)
     rules = {rule["rule"]: rule for rule in client.cluster.ha.rules.get()}
@@ -64,6 +70,30 @@ def test_proxmoxer_writes_ha_rules_and_migrates_through_ha(lab: LabProcess) -> N
         return (guest["node"], guest["hastate"]) == ("ubd-b2", "started")
 
     eventually(has_moved, seconds=30)
+
+
+def _ended(client: ProxmoxAPI, upid: str) -> str:
+    return str(Tasks.blocking_status(client, upid, 60, 0.1)["exitstatus"])
+
+
+def test_proxmoxer_backs_up_restores_elsewhere_and_clears_up(lab: LabProcess) -> None:
+    client = _proxmoxer(lab)
+    row = next(r for r in client.cluster.resources.get(type="vm") if r["vmid"] == 211)
+    upid = client.nodes(row["node"]).vzdump.post(vmid=211, storage="nas", compress="zstd")
+    assert _ended(client, upid) == "OK"
+    other = next(node for node in lab.hosts if node != row["node"])
+    content = client.nodes(other).storage("nas").content
+    (archive,) = content.get(content="backup", vmid=211)
+    upid = client.nodes(other).qemu.post(
+        vmid=911, archive=archive["volid"], storage="nas", unique=1, name="tried"
+    )
+    assert _ended(client, upid) == "OK"
+    config = client.nodes(other).qemu(911).config.get()
+    assert (config["name"], config["scsi0"]) == ("tried", "nas:911/vm-911-disk-0.raw,size=60G")
+    assert _ended(client, client.nodes(other).qemu(911).delete()) == "OK"
+    volume = archive["volid"].replace("/", "%2F")  # as Proxmox's own pages write it
+    assert content(volume).delete(delay=20) is None
+    assert content.get(content="backup", vmid=211) == []
 
 
 def test_the_prometheus_exporter_exports_every_guest_node_and_ha_state(

@@ -34,11 +34,13 @@ from hapanel.lab.api import (
     replication,
     roles,
     sign_in,
+    storage_content,
     storage_volumes,
     storages,
     tasks,
     tokens,
     users,
+    vzdump,
 )
 from hapanel.lab.api.routing import api
 
@@ -76,11 +78,13 @@ AREAS = (
     replication,
     roles,
     sign_in,
+    storage_content,
     storage_volumes,
     storages,
     tasks,
     tokens,
     users,
+    vzdump,
 )
 
 __all__ = ["AREAS", "api"]

@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 from hapanel.ha.engine.words import Requested
 from hapanel.lab.api.guest_config import check_disks, check_options, options_of
-from hapanel.lab.api.routing import VMID, Call, Needs, api, not_implemented
+from hapanel.lab.api.guest_restore import (
+    check_container_number,
+    may_overwrite,
+    restore_container,
+    restore_vm,
+)
+from hapanel.lab.api.routing import VMID, Call, Needs, api
 from hapanel.lab.errors import ApiError, TaskFailed, bad_parameters, died
 from hapanel.lab.formats import POOL_ID, STORAGE_ID
 from hapanel.lab.guests.life import NewGuest, creation, destruction, reserve
@@ -42,8 +48,14 @@ _COMMON = [
     ],
 )
 def vm_create(call: Call) -> object:
-    """qmcreate. Parameters come before rights here; restoring from a backup is not known."""
+    """qmcreate, or qmrestore with an archive. Parameters come before rights here."""
+    call.need_quorum()
+    if call.has("storage"):
+        call.need(f"/storage/{call.text('storage')}", "Datastore.AllocateSpace")
     _check_may_create(call)
+    if call.text("archive"):
+        return restore_vm(call, lambda guest: _afterwards(call, guest))
+    _check_disks_and_options(call)
     return _create(call, NewGuest(call.number("vmid"), Kind.QEMU, call.node, options_of(call)))
 
 
@@ -66,8 +78,19 @@ def vm_create(call: Call) -> object:
     ],
 )
 def ct_create(call: Call) -> object:
-    """vzcreate. A template that does not exist fails in the task."""
+    """vzcreate, or vzrestore. A template or archive that does not exist fails in the task."""
+    call.need_quorum()
+    check_container_number(call)
     _check_may_create(call)
+    if call.flag("restore"):
+        return restore_container(call, lambda guest: _afterwards(call, guest))
+    if call.has("storage"):
+        call.need(f"/storage/{call.text('storage')}", "Datastore.AllocateSpace")
+    return _create(call, _new_container(call))
+
+
+def _new_container(call: Call) -> NewGuest:
+    _check_disks_and_options(call)
     options = options_of(call)
     if not options.get("unprivileged"):
         options.pop("unprivileged", None)
@@ -76,14 +99,10 @@ def ct_create(call: Call) -> object:
             raise died("mount points configured, but 'rootfs' not set - aborting")
         options["rootfs"] = f"{call.text('storage', 'local')}:4"
     check_disks(call, options)
-    order = NewGuest(call.number("vmid"), Kind.LXC, call.node, options, call.text("ostemplate"))
-    return _create(call, order)
+    return NewGuest(call.number("vmid"), Kind.LXC, call.node, options, call.text("ostemplate"))
 
 
 def _check_may_create(call: Call) -> None:
-    call.need_quorum()
-    if call.has("storage"):
-        call.need(f"/storage/{call.text('storage')}", "Datastore.AllocateSpace")
     if call.flag("ha-managed"):
         call.need("/", "Sys.Console")
     place = f"/vms/{call.number('vmid')}"
@@ -95,9 +114,12 @@ def _check_may_create(call: Call) -> None:
     if not call.may(place, "VM.Allocate") and not (
         pool and call.may(f"/pool/{pool}", "VM.Allocate")
     ):
-        raise ApiError(403, "Permission check failed")
-    if call.has("archive") or call.flag("restore"):
-        raise not_implemented("POST", f"/nodes/{call.text('node')}/{call.kind}")
+        is_restore = bool(call.text("archive")) or call.flag("restore")
+        if not (is_restore and may_overwrite(call)):
+            raise ApiError(403, "Permission check failed")
+
+
+def _check_disks_and_options(call: Call) -> None:
     options = options_of(call)
     check_disks(call, options)
     check_options(call, options)

@@ -25,6 +25,8 @@ WORKER_PID = 583
 REPORT_LIFETIME = 300.0
 # From this many rows on, lists are sent as they are kept: with their keys in one order.
 LONG_LIST = 500
+# A volume's name may have slashes in it, so it is all that is left of a path.
+VOLUME, REST = "{volume}", "{...}"
 
 Handler = Callable[["Call"], object | Awaitable[object]]
 
@@ -243,7 +245,7 @@ class Table:
         self.routes.append(route)
         branch = self._tree
         for part in _parts(route.path):
-            key = "{}" if part.startswith("{") else part
+            key = REST if part == VOLUME else "{}" if part.startswith("{") else part
             branch = branch.setdefault(key, {})  # type: ignore[assignment]
         branch[f" {route.method}"] = route
 
@@ -251,7 +253,12 @@ class Table:
         """The route and the path's parameters. Raises 501 for what does not exist."""
         branch: dict[str, object] = self._tree
         wild: list[str] = []
-        for part in _parts(path):
+        parts = _parts(path)
+        for number, part in enumerate(parts):
+            if REST in branch:
+                branch = branch[REST]  # type: ignore[assignment]
+                wild.append("/".join(parts[number:]))
+                break
             if part in branch:
                 branch = branch[part]  # type: ignore[assignment]
             elif "{}" in branch:

@@ -168,7 +168,8 @@ def storage_row(call: Call, storage: Storage, node: Node) -> Row:
     }
     if fresh_report_of_node(call, node) is None or storage.is_disabled:
         return {**row, "status": "unknown"}
-    return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
+    used = storage.used + call.world.archives.bytes_on(storage, node.name)
+    return {**row, "status": "available", "disk": used, "maxdisk": storage.total}
 
 
 def network_row(node: str) -> Row:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from hapanel.lab.drbd.declined import Declined
 from hapanel.lab.drbd.kernel import Kernel
 from hapanel.lab.drbd.lvm import LogicalVolume, NodeGroups
 from hapanel.lab.drbd.side import Side
@@ -20,6 +21,7 @@ from hapanel.lab.world import Guest, World
 
 TICK_SECONDS = 0.25
 GUEST_KIB_PER_SECOND = 48.0
+KIB = 1024
 NOTHING = DrbdSpec(Version.V84, [])
 CLIENT_KEY = "panel_key"
 
@@ -40,6 +42,7 @@ class Replication:
         addresses = {name: node.ip for name, node in world.nodes.items()}
         self.kernel = Kernel(spec or NOTHING, addresses, self._rate, world.random)
         self.kernel.writes, self.kernel.wall = self._writes, world.now
+        world.use_group = self._use_group
         self._temporary = Path(tempfile.mkdtemp(prefix="hapanel-lab-"))
         self._keys = folder or self._temporary / "keys"
         self._client_key = key_in(self._keys, CLIENT_KEY)
@@ -143,6 +146,21 @@ class Replication:
         for side in self.kernel.sides.values():
             if side.is_up and side.spec.group:
                 self.groups[side.node].use(side.spec.group, self._in_use(side))
+
+    def _use_group(self, node: str, group: str, size: int) -> None:
+        """Somebody on that node reads a group, and writes `size` bytes there. Raises ValueError."""
+        sides = self.kernel.sides_on(node)
+        side = next((side for side in sides if side.spec.group == group), None)
+        if side is None:
+            return
+        is_readable = side.is_primary or self.kernel.version is Version.V9
+        if not side.is_up or not is_readable:
+            raise ValueError(f"Cannot process volume group {group}")
+        try:
+            if size >= KIB:
+                self.kernel.write(side, size // KIB)
+        except Declined as fault:
+            raise ValueError(str(fault)) from fault
 
     def _in_use(self, side: Side) -> set[str]:
         group = side.spec.group or ""

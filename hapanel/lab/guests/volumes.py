@@ -105,6 +105,11 @@ def free_number(world: "World", storage: "Storage", vmid: int, taken: set[str]) 
     return next(number for number in range(len(used) + 1) if str(number) not in used)
 
 
+def data_in(guest: "Guest", size: int) -> int:
+    """How much of that many bytes of its disks the guest has written to."""
+    return int(size * guest.busy.resident)
+
+
 def can_snapshot(storage: "Storage", volid: str) -> bool:
     """Whether the storage can take snapshots of that volume."""
     return storage.type in SNAPSHOT_STORAGES or format_of(volid) == "qcow2"

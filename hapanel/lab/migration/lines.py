@@ -5,13 +5,13 @@ from hapanel.lab.migration.arithmetic import PAGE, PreCopy
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-def render_bytes(amount: float) -> str:
-    """One decimal, blank, binary unit (pve-common Format.pm)."""
+def render_bytes(amount: float, decimals: int = 1) -> str:
+    """Number, blank, binary unit (pve-common Format.pm)."""
     size, unit = float(amount), 0
     while size >= 1024 and unit < len(UNITS) - 1:
         size /= 1024
         unit += 1
-    return f"{size:.1f} {UNITS[unit]}"
+    return f"{size:.{decimals}f} {UNITS[unit]}"
 
 
 def duration(seconds: float) -> str:
