@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hapanel.ui import words
+from hapanel.ui.recovery_words import step_words
 
 _MIGRATE: tuple[tuple[str, Promise], ...] = (
     ("preflight", _("Preflight")),
@@ -46,10 +48,12 @@ class Phase:
 
 
 def phases(operation: Any) -> list[Phase]:
-    """The phases of a migration or a change of HA with their states; nothing for other kinds, or
-    before it began."""
+    """The phases of a migration, a change of HA or a split-brain recovery with their states;
+    nothing for other kinds, or before it began."""
     if operation.state in {"scheduled", "queued"}:
         return []
+    if operation.kind == "resolve_split_brain":
+        return _recovery(operation)
     all_phases = _HA if operation.is_about_ha else _MIGRATE if operation.kind == "migrate" else ()
     codes = [code for code, _word in all_phases]
     step = _SAME.get(operation.step, operation.step)
@@ -67,6 +71,16 @@ def phases(operation: Any) -> list[Phase]:
     return found
 
 
+def _recovery(operation: Any) -> list[Phase]:
+    """A look at both sides, then the steps that it led to."""
+    steps = [step_words(record) for record in operation.memo.get("steps", ())]
+    reached = operation.memo.get("at", 0) + 1 if steps else 0
+    return [
+        Phase(_state(operation.state, at, reached), word)
+        for at, word in enumerate([gettext("Look at both sides"), *steps])
+    ]
+
+
 def _between(since: datetime, until: datetime) -> float:
     """Milliseconds, never less than none."""
     return max(0.0, (until - since).total_seconds() * 1000)
@@ -82,4 +96,9 @@ def _state(state: str, at: int, reached: int) -> str:
 
 def step_word(operation: Any) -> str:
     """Where a running operation stands, in a few words."""
+    steps = operation.memo.get("steps") if operation.kind == "resolve_split_brain" else None
+    if steps:
+        return step_words(steps[min(operation.memo["at"], len(steps) - 1)])
+    if operation.resource and operation.step == "intended":
+        return gettext("About to tell the node")  # over ssh; Proxmox has no part in it
     return str(operation.get_step_display())

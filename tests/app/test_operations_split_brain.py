@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from hapanel.accounts.models import User
+from hapanel.drbd.recovery import Act, RecoveryStep
 from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.refusal import Refused
 from hapanel.observe import replication_desk
@@ -22,6 +24,7 @@ from hapanel.operations.wishes import Asker, Via
 from hapanel.operations.work import Work
 from hapanel.ports.node_shell import LvmVolume, OrderAnswer
 from hapanel.ports.replication import ReplicationState
+from hapanel.ui.recovery_words import step_words
 from nodes.models import Cluster, DrbdNode
 from tests.fake_cluster import FakeCluster, FakeDoors
 from tests.fake_nodes import FakeNodes, losing_answers, record_replication
@@ -265,6 +268,29 @@ def test_the_page_shows_both_sides_and_wants_the_name(
     assert as_oda.post(PAGE, told).status_code == 302
     operation = Operation.objects.get()
     assert operation.get_absolute_url() in as_oda.get(PAGE).content.decode()
+
+
+def test_its_page_lists_every_step_and_where_it_stands(
+    ask: Ask, nodes: FakeNodes, as_oda: Client
+) -> None:
+    operation = run(ask(), nodes, seconds=3)
+    shown = as_oda.get(operation.get_absolute_url()).content.decode()
+    listed = shown.partition('<ol class="steps">')[2].partition("</ol>")[0]
+    steps = re.findall(r'<li data-state="(\w+)">.*?<b>(.*?)</b>', listed)
+    assert [state for state, _word in steps] == ["ok"] * 5 + ["busy"] + ["off"] * 2
+    assert steps[3][1] == "Give up what slave alone has written"
+    assert steps[5][1] == "Sync slave until both sides are UpToDate"
+    assert '<span id="percent">30 %</span>' in shown
+    assert run(operation, nodes).state == State.SUCCEEDED
+    shown = as_oda.get(operation.get_absolute_url()).content.decode()
+    assert "The split brain of rs is over: both sides are UpToDate" in shown
+
+
+@pytest.mark.parametrize("act", Act)
+def test_every_step_has_its_words(act: Act) -> None:
+    words = step_words(RecoveryStep(act, "slave", "", "vg_drbd").as_record())
+    assert "slave" in words
+    assert "%" not in words
 
 
 def test_rest_takes_the_same_way(nodes: FakeNodes, as_oda: Client) -> None:
