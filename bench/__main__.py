@@ -17,7 +17,7 @@ from bench.goals import Figure, table
 RESULTS = Path(__file__).parent / "results.json"
 PARTS = (
     *("observation", "sizes", "forecasts", "replay", "capacity", "replication"),
-    *("drbd_configurations", "viewers", "guests_page", "demo"),
+    *("drbd_configurations", "viewers", "guests_page", "demo", "split_brain"),
 )
 
 

@@ -9,13 +9,13 @@ import statistics
 import time
 
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from bench.browsing import chromium, signed_in
 from bench.goals import Figure, percentile
 from bench.lab import control
 from bench.running import Demo, LabApi
 
-CHROMIUM = "/usr/bin/chromium"
 FLIPS = 24
 VMID = 100
 # What is asked of the lab, what its API then tells, what shape the page then shows.
@@ -38,13 +38,12 @@ ALL_GREY = """(grey) => {
 
 def measure() -> list[Figure]:
     """All of it, in one demo."""
-    with Demo() as demo, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = _signed_in(browser, demo)
-        first = _first_view(browser, demo, page)
-        flips = _flips(page, demo)
-        grey, green = _faults(page, demo)
-        browser.close()
+    with Demo() as demo:
+        with chromium() as browser:
+            page = signed_in(browser, demo)
+            first = _first_view(browser, demo, page)
+            flips = _flips(page, demo)
+            grey, green = _faults(page, demo)
         memory = _memory(demo)
     p50, p95 = statistics.median(flips), percentile(flips, 0.95)
     beside = {"seconds": sorted(flips)}
@@ -58,20 +57,10 @@ def measure() -> list[Figure]:
     ]
 
 
-def _signed_in(browser: Browser, demo: Demo) -> Page:
-    page = browser.new_context(locale="en-GB").new_page()
-    page.goto(f"{demo.url}/sign-in/")
-    page.fill("input[name=username]", "oda")
-    page.fill("input[name=password]", "demo")
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url(lambda url: "/sign-in" not in url)
-    return page
-
-
-def _first_view(browser: Browser, demo: Demo, signed_in: Page) -> int:
+def _first_view(browser: Browser, demo: Demo, known: Page) -> int:
     """Bytes of everything that a browser with an empty cache loads for the overview."""
     context = browser.new_context(locale="en-GB")
-    context.add_cookies(signed_in.context.cookies())  # type: ignore[arg-type]
+    context.add_cookies(known.context.cookies())  # type: ignore[arg-type]
     page = context.new_page()
     session = context.new_cdp_session(page)
     loaded: list[float] = []
