@@ -14,7 +14,11 @@ def sentence(event: Event) -> str:
     names = {"subject": event.subject, **event.params}
     if event.fact == Fact.REPLICATION_JUDGED:
         names["health"] = health_word(names.get("health", ""))
+    if event.fact == Fact.SSH_LOST and names.get("because"):
+        names["because"] = _(names["because"])  # the panel's own words have one
     try:
+        if event.fact == Fact.DRBD_LINK_CHANGED and names.get("peer"):
+            return _between() % names
         return _templates()[Fact(event.fact)] % names
     except (ValueError, KeyError):
         return f"{event.fact} {event.subject}".strip()
@@ -56,3 +60,7 @@ def _templates() -> dict[Fact, str]:
         Fact.SSH_REGAINED: _("%(subject)s is seen over ssh again."),
         Fact.API_REACHABLE: _("The panel sees the cluster again."),
     }
+
+
+def _between() -> str:
+    return _("The link of %(subject)s from %(node)s to %(peer)s is %(now)s; it was %(before)s.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,16 +19,23 @@ from hapanel.observe.events import Fact, Happening
 from hapanel.observe.journal import Journal
 from hapanel.observe.replication_files import read_configuration
 from hapanel.observe.replication_health import judge_anew
-from hapanel.observe.replication_sides import happenings, without_figures
+from hapanel.observe.replication_sides import (
+    happenings,
+    is_told_by_other_end,
+    without_figures,
+)
 from hapanel.observe.replication_watch import Plan
 from hapanel.ports.errors import ClusterError
 from hapanel.ports.node_shell import ConfigurationFile, HostKey, LvmReport, NodeDoor, SshLogin
 from hapanel.ports.replication import NodeStatus, ResourceState, Role
 from hapanel.ports.ssh_faults import fault_of
-from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Node, SshAccess
+from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Event, Node, SshAccess
 from nodes.node_interfaces import addresses_by_node, interfaces_of, open_families_by_node
 from nodes.replication_figures import note_status
 from vms.replication import replication_of
+
+# The later end of a link gives it up this much after the earlier one at most (ping-int, timeout).
+ONE_CHANGE = timedelta(seconds=30)
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +204,7 @@ def _write_side(
         resource, _ = DrbdResource.objects.get_or_create(cluster=cluster, name=told.name[:128])
         row = DrbdSide(resource=resource, node=node)
     else:
-        journal.tell(happenings(node, state_of(row), state))
+        journal.tell(_told_once(cluster, at, happenings(node, state_of(row), state)))
         # Until now it was Primary, or is from now on.
     was_primary = row.state.get("role") == Role.PRIMARY.value
     if row.state.get("role") != state.role.value:
@@ -207,6 +214,20 @@ def _write_side(
     row.state, row.changed_at = said, at
     row.save()
     return True
+
+
+def _told_once(
+    cluster: Cluster, at: datetime, happened: Iterable[Happening]
+) -> Iterator[Happening]:
+    """Both ends of a link see it change; its history has one line for that."""
+    for one in happened:
+        if one.fact is Fact.DRBD_LINK_CHANGED:
+            earlier = Event.objects.filter(
+                cluster=cluster, fact=one.fact, subject=one.subject, at__gte=at - ONE_CHANGE
+            )
+            if any(is_told_by_other_end(one, event.params) for event in earlier):
+                continue
+        yield one
 
 
 def _removed(row: DrbdSide) -> bool:

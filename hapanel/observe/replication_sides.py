@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -57,11 +59,33 @@ def happenings(node: str, before: ResourceState | None, now: ResourceState) -> I
     for place, peer in enumerate(now.peers):
         word = link_word(peer)
         if place < len(links) and links[place] != word:
-            yield _changed(Fact.DRBD_LINK_CHANGED, node, now.name, links[place], word)
+            change = _changed(Fact.DRBD_LINK_CHANGED, node, now.name, links[place], word)
+            change.params["peer"] = peer.name or ""
+            yield change
 
 
 def _changed(fact: Fact, node: str, name: str, before: str, now: str) -> Happening:
     return Happening(fact, name, {"node": node, "before": str(before), "now": str(now)})
+
+
+def is_told_by_other_end(change: Happening, told: Mapping[str, Any]) -> bool:
+    """Whether `told`, the parameters of an earlier line, is the same change of the same link, as
+    its other end saw it. 8.4 does not name its peers, and has one alone."""
+    mine, theirs = change.params, told
+    return (
+        theirs.get("node") != mine["node"]
+        and theirs.get("peer") in {"", None, mine["node"]}
+        and mine["peer"] in {"", theirs.get("node")}
+        and _seen_from_either(theirs.get("now", "")) == _seen_from_either(mine["now"])
+    )
+
+
+def _seen_from_either(word: str) -> str:
+    """The word without the end that says it: SyncSource and SyncTarget are one sync."""
+    return _ENDS.sub("", word)
+
+
+_ENDS = re.compile(r"(?<=Sync)(Source|Target|S|T)$|(?<=BitMap)[ST]$|(?<=Verify)[ST]$")
 
 
 def link_word(peer: Peer) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from hapanel.kernel.refusal import gettext_noop
 from hapanel.ports.errors import ClusterError, Unreachable
+
+# The reason of an Unreachable when nothing came back at all. Ours, so it is translated at the edge.
+SILENT = gettext_noop("it does not answer")
 
 
 class HostKeyUnknown(Unreachable):

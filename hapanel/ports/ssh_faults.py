@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hapanel.kernel.refusal import Refusal, refusal_kind
 from hapanel.kernel.refusal import gettext_noop as _
 from hapanel.ports.errors import (
@@ -10,6 +12,7 @@ from hapanel.ports.errors import (
     SignInRefused,
 )
 from hapanel.ports.ssh_errors import (
+    SILENT,
     CommandFailed,
     HostKeyChanged,
     HostKeyUnknown,
@@ -23,6 +26,8 @@ NO_ANSWER = refusal_kind(
     _("Check that the node is up, and that a firewall lets the panel through to its ssh port."),
     field="ssh",
 )
+# The same fault where there are no words of the network to repeat.
+_SILENT = replace(NO_ANSWER, because=_("%(node)s does not answer over ssh."))
 KEY_NOT_CONFIRMED = refusal_kind(
     "ssh-host-key-not-confirmed",
     _("%(node)s shows the ssh host key %(seen)s. Nobody confirmed it yet, so nothing was sent."),
@@ -91,5 +96,7 @@ def fault_of(node: str, error: ClusterError) -> Refusal:
             return COMMAND_FAILED(node=node, said=said)
         case Garbage():
             return ANSWER_GARBLED(node=node, said=said)
+        case _ if error.reason == SILENT:
+            return _SILENT(node=node)
         case _:
             return NO_ANSWER(node=node, said=said)

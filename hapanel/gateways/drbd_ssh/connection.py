@@ -22,6 +22,7 @@ from hapanel.ports.errors import (
 )
 from hapanel.ports.node_shell import HostKey, NodeDoor, SshLogin
 from hapanel.ports.ssh_errors import (
+    SILENT,
     HostKeyChanged,
     HostKeyUnknown,
 )
@@ -81,7 +82,7 @@ async def show_host_key(door: NodeDoor) -> HostKey:
         async with asyncio.timeout(CONNECT_SECONDS):
             key = await asyncssh.get_server_host_key(door.host, door.port, config=None)
     except TimeoutError as error:
-        raise Unreachable("it does not answer", address=address) from error
+        raise Unreachable(SILENT, address=address) from error
     except (OSError, asyncssh.Error) as error:
         raise Unreachable(_words(error), address=address) from error
     if key is None:
@@ -182,7 +183,7 @@ async def connect(login: SshLogin, door: NodeDoor) -> Connection:
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await _open(login, door, proof)
     except TimeoutError as error:
-        raise Unreachable("it does not answer", address=address) from error
+        raise Unreachable(SILENT, address=address) from error
     except asyncssh.HostKeyNotVerifiable as error:
         raise await _why_not_verified(door, proof, error) from error
     except asyncssh.KeyExchangeFailed as error:
