@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ from vms.models import Guest, GuestDisk
 class Resource:
     """One resource: its sides and links, what is to be said of it, and what lies on it.
 
-    `guests` is None while nobody knows which volume groups lie on it.
+    `guests` is None while nobody knows which volume groups lie on it. `active_groups` has the nodes
+    whose volume groups were read, with those of the resource's that were active there.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Resource:
     groups: tuple[str, ...] = ()
     guests: tuple[Guest, ...] | None = None
     circumstances: Circumstances = NOTHING_KNOWN
+    active_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def replication_of(cluster: Cluster, now: datetime | None = None) -> ClusterRepl
         around = _circumstances(known, name, replication, on_it, bool(shared & set(groups)), now)
         judgement = judge(replication, around)
         record = known.resources.get(name)
-        resources.append(Resource(name, record, replication, judgement, groups, on_it, around))
+        active = _active_groups(known, groups)
+        resources.append(
+            Resource(name, record, replication, judgement, groups, on_it, around, active)
+        )
     resources.sort(key=lambda one: (rank(one.judgement.findings[0]), one.name))
     return ClusterReplication(known, tuple(resources))
 
@@ -80,6 +85,13 @@ def first_two(
     nodes = [side.node for side in resource.replication.sides][:2]
     known = [words.get(node, NodeWord(node)) for node in nodes]
     return (known[0], known[-1]) if known else None
+
+
+def _active_groups(known: Known, groups: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Node -> those of the groups that were active there when it was read last."""
+    reports = {word.node: word.lvm for word in known.words if word.row and word.row.lvm}
+    told = {node: report.active(groups) for node, report in reports.items()}
+    return {node: active for node, active in told.items() if active is not None}
 
 
 def _members(known: Known, name: str) -> list[str]:

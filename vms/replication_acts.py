@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from hapanel.access import Permission, may
 from hapanel.drbd.actions import Action, refusals_of
+from hapanel.drbd.findings import Code
 from hapanel.kernel.refusal import Refusal, Refused
 from hapanel.operations.asking import page_asker
 from hapanel.operations.cancel import request_cancel
@@ -22,7 +24,7 @@ from hapanel.operations.drbd_action import (
     plan_drbd_action,
     request_drbd_action,
 )
-from hapanel.operations.drbd_scene import recorded_scene
+from hapanel.operations.drbd_scene import offered_scene
 from hapanel.operations.models import Operation
 from hapanel.ui.forms import PanelForm
 from hapanel.ui.fragment import fragment
@@ -64,7 +66,7 @@ def offers_of(resource: Resource) -> list[NodeOffers]:
     """Every action on every side of the resource; a name that has to be typed hinders none."""
     found = []
     for side in resource.replication.sides:
-        scene = recorded_scene(resource, side.node)
+        scene = offered_scene(resource, side.node)
         offers = []
         for action in _OFFERED:
             refusals = refusals_of(action, scene, confirm=side.node)
@@ -77,6 +79,39 @@ def offers_of(resource: Resource) -> list[NodeOffers]:
             )
         )
     return found
+
+
+# What mends a verdict with one order, on a node that the finding is about.
+_CURES: dict[Code, Action] = {
+    Code.DISCONNECTED: Action.CONNECT,
+    Code.SYNC_PAUSED: Action.RESUME_SYNC,
+    Code.DUAL_PRIMARY_UNEXPLAINED: Action.SECONDARY,
+}
+
+
+@dataclass(frozen=True)
+class Cure:
+    """An action that mends what is said of the resource."""
+
+    node: str
+    action: Action
+    label: str | Promise
+
+
+def cures_of(resource: Resource, offers: Sequence[NodeOffers]) -> list[Cure]:
+    """What can be done about the verdict now, where one order does it."""
+    possible = {(one.node, offer.action) for one in offers for offer in one.possible}
+    wanted = [
+        (node, _CURES[finding.code])
+        for finding in resource.judgement.findings
+        if finding.code in _CURES
+        for node in finding.nodes
+    ]
+    return [
+        Cure(node, action, LABELS[action])
+        for node, action in dict.fromkeys(wanted)
+        if (node, action) in possible
+    ]
 
 
 @requires(Permission.SEE_CLUSTERS)

@@ -29,7 +29,7 @@ from hapanel.ports.node_shell import (
     ShellOpener,
     SshLogin,
 )
-from hapanel.ports.replication import NodeStatus
+from hapanel.ports.replication import NodeStatus, Role
 from hapanel.ports.ssh_errors import (
     CommandFailed,
     HostKeyChanged,
@@ -139,6 +139,8 @@ class NodeWatch:
         self._login = login
         self._door = door
         self._news = asyncio.Event()
+        self._roles: dict[str, Role] | None = None
+        self._other_role = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -165,6 +167,7 @@ class NodeWatch:
                 self._news.clear()
                 status = await shell.status()
                 await self._write(self._desk.saw, status)
+                self._note_roles(status)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(
                         self._news.wait(), MOVING_SECONDS if moves(status) else QUIET_SECONDS
@@ -186,12 +189,21 @@ class NodeWatch:
                 logger.info("%s: no event stream: %s", self._door.node, error.reason)
             await asyncio.sleep(STREAM_AGAIN_SECONDS)
 
+    def _note_roles(self, status: NodeStatus) -> None:
+        """A group on DRBD comes and goes with the role: then what changes rarely has changed."""
+        roles = {one.name: one.role for one in status.resources}
+        if self._roles is not None and roles != self._roles:
+            self._other_role.set()
+        self._roles = roles
+
     async def _slow(self, shell: NodeShell) -> None:
         """What changes rarely; one that fails waits for its next turn."""
         while True:
+            self._other_role.clear()
             await self._ask(shell.configuration, self._desk.read_files)
             await self._ask(shell.lvm, self._desk.read_lvm)
-            await asyncio.sleep(SLOW_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._other_role.wait(), SLOW_SECONDS)
 
     async def _ask(
         self, question: Callable[[], Awaitable[_T]], write: Callable[[int, str, _T], None]

@@ -16,7 +16,7 @@ from hapanel.drbd.progress import Figures, Standing, figures, standing
 from hapanel.kernel.refusal import Refused
 from hapanel.operations import drbd_outcomes as ends
 from hapanel.operations.drbd_action import lines_of
-from hapanel.operations.drbd_scene import live_scene
+from hapanel.operations.drbd_scene import live_scene, record_groups
 from hapanel.operations.drbd_verify_end import end_verify, seen_working
 from hapanel.operations.models import State, Step
 from hapanel.operations.work import Note, Work, noted
@@ -76,6 +76,7 @@ def send(work: Work) -> None:
         notes.append(noted("drbd_ordered", node=node, line=line))
     memo = work.memo(answered=True)
     if _action(work) in _OF_GROUPS:
+        record_groups(work, node)
         work.commit(*notes, noted("drbd_done", node=node), state=State.SUCCEEDED, percent=100.0)
     else:
         work.commit(*notes, step=Step.SETTLING, memo=memo)

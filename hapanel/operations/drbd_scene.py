@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from hapanel.drbd import refusals as no
 from hapanel.drbd.actions import Scene
 from hapanel.drbd.join import join
 from hapanel.kernel.refusal import Refused
+from hapanel.live.stream import Kind, publish
 from hapanel.operations.work import Work
+from hapanel.ports.errors import ClusterError
 from hapanel.ports.node_shell import LvmReport
-from nodes.models import Cluster
+from nodes.models import Cluster, DrbdNode
 from vms.replication import Resource, replication_of
 
 
@@ -24,9 +28,16 @@ def recorded_resource(cluster: Cluster, name: str) -> Resource:
 
 
 def recorded_scene(resource: Resource, node: str) -> Scene:
-    """The scene for people. Volume groups are read rarely, so whether they are active is left to
-    the worker."""
+    """The scene for people, to judge a wish by. Volume groups are read rarely, so whether they are
+    active is left to the worker."""
     return Scene(node, resource.replication, resource.circumstances, resource.groups)
+
+
+def offered_scene(resource: Resource, node: str) -> Scene:
+    """The scene for what is offered to people, with the groups that were active when they were read
+    last."""
+    active = resource.active_groups.get(node)
+    return replace(recorded_scene(resource, node), active_groups=active)
 
 
 def live_scene(work: Work, node: str, *, with_groups: bool) -> Scene:
@@ -47,6 +58,17 @@ def live_scene(work: Work, node: str, *, with_groups: bool) -> Scene:
 
 
 def active_of(report: LvmReport, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the groups with a volume that is active."""
-    active = {volume.vg for volume in report.volumes if volume.active}
-    return tuple(group for group in groups if group in active)
+    """Those of the groups with a volume that is active; one that is not told of is not."""
+    return report.active(groups) or ()
+
+
+def record_groups(work: Work, node: str) -> None:
+    """Record the node's volume groups as they are after an order; a node that does not answer now
+    is read again by whoever watches it."""
+    try:
+        report = work.doors.to_nodes(work.cluster).lvm(node)
+    except ClusterError:
+        return
+    plain = msgspec.json.decode(msgspec.json.encode(report))
+    DrbdNode.objects.filter(cluster=work.cluster, node=node).update(lvm=plain)
+    publish([(work.cluster.name, Kind.DRBD, "")])

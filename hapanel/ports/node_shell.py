@@ -7,7 +7,7 @@ bytes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from hapanel.ports.datacenter import Struct
@@ -84,6 +84,14 @@ class LvmReport(Struct, frozen=True, kw_only=True):
     groups: tuple[LvmGroup, ...] = ()
     volumes: tuple[LvmVolume, ...] = ()
     disks: tuple[LvmDisk, ...] = ()
+
+    def active(self, groups: Sequence[str]) -> tuple[str, ...] | None:
+        """Those of the groups with a volume that is active; None when that was not told."""
+        volumes = [one for one in self.volumes if one.vg in groups]
+        if any(one.active is None for one in volumes):
+            return None
+        found = {one.vg for one in volumes if one.active}
+        return tuple(group for group in groups if group in found)
 
 
 class OrderAnswer(Struct, frozen=True, kw_only=True):
