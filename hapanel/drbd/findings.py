@@ -53,6 +53,17 @@ class Code(StrEnum):
     HEALTHY = "healthy"
 
 
+# What is a danger whenever it is said; the others are one in some cases, or never.
+ALWAYS_DANGER = frozenset(
+    {
+        Code.SPLIT_BRAIN,
+        Code.DIVERGING,
+        Code.NO_CURRENT_COPY,
+        Code.INCONSISTENT_PRIMARY,
+        Code.DUAL_PRIMARY_UNEXPLAINED,
+        Code.IO_SUSPENDED,
+    }
+)
 CODES = [code.value for code in Code]
 SEVERITIES = [severity.value for severity in Severity]
 
@@ -72,6 +83,7 @@ class Fact(StrEnum):
     APART_SINCE = "apart_since"
     GUESTS = "guests"
     AGE = "age_seconds"
+    BOTH_PRIMARY = "both_primary_seconds"
     WORD = "unknown_word"
 
 

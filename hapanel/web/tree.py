@@ -10,12 +10,14 @@ from urllib.parse import unquote
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext, pgettext
 
+from hapanel.drbd.findings import ALWAYS_DANGER
 from hapanel.ha.readiness.judge import Headline
 from hapanel.ha.verdict import Code, Level
 from hapanel.operations.models import OPEN_STATES, Operation
 from hapanel.operations.readiness import headline_of
+from hapanel.ui.replication_states import health_word
 from hapanel.ui.states import Shown, guest_shown, node_shown
-from nodes.models import Cluster, Node
+from nodes.models import Cluster, DrbdResource, Node
 from vms.models import Guest
 
 # A node opens by itself in a cluster of up to this many guests; larger ones are opened by hand.
@@ -93,6 +95,7 @@ def tree(
         .values_list("cluster_id", "vmid")
     )
     branches = [_branch(c, nodes[c.pk], counts, toggles, place, query) for c in clusters]
+    _mark_replication(clusters, branches)
     _fill(clusters, branches, moving, place, query)
     if query:
         branches = [b for b in branches if b.nodes or query.lower() in b.name.lower()]
@@ -147,6 +150,20 @@ def _branch(
         for node in nodes
     ]
     return branch
+
+
+def _mark_replication(clusters: Sequence[Cluster], branches: Sequence[TreeCluster]) -> None:
+    """A danger of replication is one of the cluster, as on its overview."""
+    dangers = dict(
+        DrbdResource.objects.filter(
+            cluster__in=[c.pk for c in clusters],
+            cluster__ssh__is_on=True,
+            health__in=[code.value for code in ALWAYS_DANGER],
+        ).values_list("cluster_id", "health")
+    )
+    for cluster, branch in zip(clusters, branches, strict=True):
+        if cluster.pk in dangers:
+            branch.shown = Shown("danger", health_word(dangers[cluster.pk]))
 
 
 def headline_shown(headline: Headline) -> Shown:

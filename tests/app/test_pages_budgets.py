@@ -17,7 +17,7 @@ from vms.models import Guest
 # Every page: session, user, groups, then the tree's five and the drawer's one.
 BUDGETS = {
     "/clusters/": 18,
-    "/clusters/clusterubd/": 23,
+    "/clusters/clusterubd/": 24,
     "/clusters/clusterubd/nodes/": 14,
     "/clusters/clusterubd/nodes/master/": 14,
     "/clusters/clusterubd/nodes/master/guests/": 15,
@@ -26,8 +26,8 @@ BUDGETS = {
     "/clusters/clusterubd/guests/100/": 20,
     "/clusters/clusterubd/guests/100/migrate/": 26,
     "/clusters/clusterubd/ha/": 15,
-    "/clusters/clusterubd/forecast/": 18,
-    "/clusters/clusterubd/readiness/": 20,
+    "/clusters/clusterubd/forecast/": 19,
+    "/clusters/clusterubd/readiness/": 21,
     "/clusters/clusterubd/capacity/": 19,
     "/clusters/clusterubd/guests/100/ha/": 28,
     "/clusters/clusterubd/migrations/": 13,
