@@ -17,7 +17,7 @@ from nodes.metrics import NodeMetrics
 from nodes.models import Node
 from nodes.selectors import cluster_named, figures_of, measured, node_named, nodes_of, storages_on
 from vms.replication import replication_of
-from vms.replication_drawing import node_sides
+from vms.replication_node import node_sides
 from vms.selectors import guests_of, rows_of
 
 

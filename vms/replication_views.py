@@ -23,7 +23,7 @@ from nodes.replication import NodeWord
 from nodes.replication_files import FilesShown, files_beside
 from nodes.selectors import cluster_named
 from vms.replication import ClusterReplication, Resource, first_two, replication_of
-from vms.replication_acts import offers_of
+from vms.replication_acts import cures_of, offers_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
 
@@ -44,7 +44,7 @@ class EvidenceShown:
 
     @property
     def is_age(self) -> bool:
-        return self.evidence.fact is Fact.AGE
+        return self.evidence.fact in {Fact.AGE, Fact.BOTH_PRIMARY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def replication_page(request: HttpRequest, cluster: str, resource: str = "") -> 
         "shared": _shared_storages(found) if not seen.resources else [],
         "is_set_up": seen.known.access is not None,
         "is_on": seen.known.is_on,
+        "ssh_tells": any(word.is_now for word in seen.known.words),
         "may_set_up": may(request.user, Permission.CHANGE_CLUSTERS),
         "section": "replication",
         "now": timezone.now(),
@@ -95,10 +96,12 @@ def _about(
     words = {word.node: word for word in seen.known.words}
     findings = [_shown(finding) for finding in chosen.judgement.findings]
     rows: list[Row] = rows_of(chosen, words, ips)
+    offers = offers_of(chosen)
     return {
         "findings": findings,
         "first": findings[0],
-        "offers": offers_of(chosen),
+        "offers": offers,
+        "cures": cures_of(chosen, offers),
         "rows": rows,
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hapanel.drbd import sentences
@@ -10,7 +11,7 @@ from hapanel.drbd.circumstances import Circumstances
 from hapanel.drbd.copies import How, current_copies, lags
 from hapanel.drbd.decode.assemble import PAUSED, SYNCING, VERIFYING
 from hapanel.drbd.findings import Evidence, Fact, Finding, FindingKind
-from hapanel.drbd.join import Replication
+from hapanel.drbd.join import Replication, Side, Sight
 from hapanel.drbd.link import End, Link
 from hapanel.drbd.split_brain import divergence, evidence_of
 from hapanel.kernel.units import format_bytes
@@ -88,14 +89,25 @@ def _apart(replication: Replication, link: Link, circumstances: Circumstances) -
             nodes=", ".join(gave_up),
         )
     current = [node for node in current_copies(replication) if node in (link.first, link.second)]
+    down = [side.node for side in _seen_sides(replication, link) if side.state is None]
     kind = sentences.DEGRADED if current else sentences.DEGRADED_UNSURE
+    if gave_up or down:
+        kind = replace(kind, remedy=sentences.CONNECT_AGAIN if gave_up else sentences.BRING_UP)
     yield kind(
         link.first,
         link.second,
         evidence=evidence,
         **_names(replication, link),
         current=", ".join(current),
+        apart=", ".join(gave_up or down),
     )
+
+
+def _seen_sides(replication: Replication, link: Link) -> Iterator[Side]:
+    for node in (link.first, link.second):
+        side = replication.side(node)
+        if side is not None and side.sight is Sight.CURRENT:
+            yield side
 
 
 def _link_evidence(link: Link) -> Iterator[Evidence]:
@@ -146,17 +158,17 @@ def _both_primary(
         return
     params = _names(replication, link)
     nodes = (link.first, link.second)
+    age = circumstances.dual_primary_seconds
+    rows = () if age is None else (Evidence(link.first, Fact.BOTH_PRIMARY, age),)
     if circumstances.dual_primary_configured:
         yield sentences.DUAL_PRIMARY_CONFIGURED(*nodes, **params)
     elif circumstances.migrating:
         guests = ", ".join(circumstances.migrating)
-        age = circumstances.dual_primary_seconds
-        rows = () if age is None else (Evidence(link.first, Fact.AGE, age),)
         yield sentences.DUAL_PRIMARY_TEMPORARY(*nodes, evidence=rows, guests=guests, **params)
     elif circumstances.dual_primary_configured is None:
         yield sentences.DUAL_PRIMARY(*nodes, **params)
     else:
-        yield sentences.DUAL_PRIMARY_UNEXPLAINED(*nodes, **params)
+        yield sentences.DUAL_PRIMARY_UNEXPLAINED(*nodes, evidence=rows, **params)
 
 
 def _are_primary(link: Link) -> bool:
@@ -190,8 +202,9 @@ def _sync(
     is_target = seen.replication_state in _TARGETS
     source, target = (other, end.node) if is_target else (end.node, other)
     paused = any(one.replication_state in PAUSED for _, one in running)
-    kind = sentences.SYNC_PAUSED if paused else sentences.SYNCING
     left = max((one.out_of_sync or 0 for _, one in running), default=0)
+    going = sentences.SYNCING if left else sentences.SYNC_BEGINS
+    kind = sentences.SYNC_PAUSED if paused else going
     return kind(
         source,
         target,

@@ -165,6 +165,9 @@ DEGRADED_UNSURE = FindingKind(
     ),
     gettext_noop("Look at the replication network between the two nodes."),
 )
+# What to do about it when it is not the network that holds them apart.
+CONNECT_AGAIN = gettext_noop("Connect it again on %(apart)s: nothing there tries to any more.")
+BRING_UP = gettext_noop("Bring it up on %(apart)s first.")
 ALONE = FindingKind(
     Code.DEGRADED,
     Severity.WARN,
@@ -205,6 +208,15 @@ SYNCING = FindingKind(
     gettext_noop(
         "%(resource)s is being copied from %(source)s to %(target)s, %(size)s are left: until it "
         "has ended, the copy on %(target)s is no use."
+    ),
+    gettext_noop("Let the sync end before anything is restarted on %(source)s."),
+)
+SYNC_BEGINS = FindingKind(
+    Code.SYNCING,
+    Severity.WARN,
+    gettext_noop(
+        "A sync of %(resource)s from %(source)s to %(target)s begins: until it has ended, the copy "
+        "on %(target)s is no use."
     ),
     gettext_noop("Let the sync end before anything is restarted on %(source)s."),
 )
@@ -275,7 +287,7 @@ CHANGING = FindingKind(
 NOT_OBSERVED = FindingKind(
     Code.NOT_OBSERVED,
     Severity.UNKNOWN,
-    gettext_noop("Nobody knows how %(resource)s is on %(nodes)s: not seen now."),
+    gettext_noop("%(nodes)s cannot be seen now, so how %(resource)s stands there is not known."),
     gettext_noop("Let the panel reach %(nodes)s over ssh; the cluster's settings say how."),
 )
 NOT_UNDERSTOOD = FindingKind(

@@ -32,6 +32,18 @@ _REPLICATION: dict[ReplicationState, str] = {
     ReplicationState.AHEAD: "warn",
     ReplicationState.BEHIND: "warn",
 }
+# What DRBD's words for a link mean, for those that are no everyday word.
+_LINK_MEANING: dict[str, str | Promise] = {
+    ConnectionState.STANDALONE: _("no longer tries to connect"),
+    ConnectionState.CONNECTING: _("waits for its peer"),
+    ReplicationState.STARTING_SYNC_S: _("a sync begins"),
+    ReplicationState.STARTING_SYNC_T: _("a sync begins"),
+    ReplicationState.WF_BITMAP_S: _("a sync begins"),
+    ReplicationState.WF_BITMAP_T: _("a sync begins"),
+    ReplicationState.WF_SYNC_UUID: _("a sync begins"),
+    ReplicationState.AHEAD: _("writes faster than the link takes it"),
+    ReplicationState.BEHIND: _("lags behind its peer"),
+}
 # Words of the judgement. What goes on is blue, however serious it is that it has to.
 _HEALTH: dict[Code, str | Promise] = {
     Code.SPLIT_BRAIN: _("split brain"),
@@ -73,6 +85,7 @@ _FACT: dict[Fact, str | Promise] = {
     Fact.GUESTS: _("Guests"),
     Fact.APART_SINCE: _("Apart since"),
     Fact.AGE: _("Last seen"),
+    Fact.BOTH_PRIMARY: _("Both Primary for"),
     Fact.WORD: _("Unknown word"),
 }
 _AT_WORK = frozenset({Code.SYNCING, Code.VERIFYING})
@@ -95,6 +108,11 @@ def replication_shown(state: ReplicationState) -> Shown:
     if state is ReplicationState.ESTABLISHED:
         return Shown("ok", ConnectionState.CONNECTED.value)
     return Shown(_REPLICATION.get(state, "busy"), state.value)
+
+
+def link_meaning(word: str) -> str:
+    """What a link's word means, blank for one that says it itself."""
+    return str(_LINK_MEANING.get(word, ""))
 
 
 def finding_shown(finding: Finding) -> Shown:
