@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -62,7 +63,12 @@ SCENARIOS = {
     "clusterubd": {"node": "master", "vm": 100, "container": 101},
     "campus": {"node": "ubd-a1", "vm": 210, "container": 241},
 }
-VIEWS = [(1440, "light"), (1440, "dark"), (360, "light"), (360, "dark")]
+VIEWS: list[tuple[int, Literal["light", "dark"]]] = [
+    (1440, "light"),
+    (1440, "dark"),
+    (360, "light"),
+    (360, "dark"),
+]
 
 
 def signed_in(browser: Browser, url: str, who: str, width: int, theme: str, language: str) -> Page:
