@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -12,6 +13,7 @@ from hapanel.drbd.findings import Code, Finding
 from hapanel.observe import replication_desk
 from hapanel.ui.replication_states import finding_shown
 from hapanel.ui.words import with_local_decimals
+from nodes import replication
 from nodes.models import Cluster
 from tests.replication_scenes import SCENES, play
 from vms.replication import replication_of
@@ -22,6 +24,11 @@ PART = {"HX-Request": "true", "HX-Target": "replication"}
 @pytest.fixture(autouse=True)
 def own_connection_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replication_desk, "close_old_connections", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def a_busy_machine_makes_nothing_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication, "STALE_AFTER", timedelta(minutes=10))
 
 
 def shown(client: Client, language: str) -> str:

@@ -26,6 +26,7 @@ from hapanel.ports.replication import DiskState, NodeStatus, ResourceState, Volu
 from hapanel.ports.ssh_errors import HostKeyChanged
 from hapanel.ui import replication_states
 from hapanel.ui.replication_states import health_word
+from nodes import replication
 from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Event, SshAccess, Storage
 from nodes.replication_figures import forget_statuses
 from tests.contract.drbd_states import JUDGED
@@ -51,6 +52,11 @@ STATES = _one_of_each()
 @pytest.fixture(autouse=True)
 def own_connection_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replication_desk, "close_old_connections", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def a_busy_machine_makes_nothing_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication, "STALE_AFTER", timedelta(minutes=10))
 
 
 @pytest.fixture
@@ -183,7 +189,7 @@ def test_a_node_that_is_not_seen_any_more_is_never_green(watched: Cluster, as_od
 
 def test_nothing_is_green_once_nobody_asks_any_more(watched: Cluster, as_oda: Client) -> None:
     tell(watched, statuses("drbd9/10-primary-secondary"))
-    later = timezone.now() + timedelta(seconds=60)
+    later = timezone.now() + timedelta(minutes=11)
     [resource] = replication_of(watched, later).resources
     assert resource.judgement.health.value == "not-observed"
     forget_statuses(watched.pk)
