@@ -85,7 +85,7 @@ async def _copy_twice(turn: "Turn", guest: Guest, data: int) -> None:
     if turn.target.storage.type == "nfs":
         turn.report.info(ON_NFS)
     turn.report.info(f"starting first sync {source} to {folder}")
-    seconds = await _pass(turn, data, turn.seconds_for(data / turn.order.ratio))
+    seconds = await _pass(turn, data, turn.seconds_for(data, ratio=1.0))
     turn.report.info(f"first sync finished - transferred {rsync_amount(data)} in {int(seconds)}s")
     turn.freeze(guest)
     turn.report.info(f"starting final sync {source} to {folder}")
@@ -124,5 +124,5 @@ async def _pack(turn: "Turn", data: int) -> None:
         turn.report.info(f"tar: -: Cannot write: {full}")
         pipe = f"set -o pipefail && {TAR} >{turn.path.rpartition('.')[0]}.dat"
         raise TaskFailed(f"command '{pipe}' failed: exit code 2") from full
-    seconds = await _pass(turn, data, turn.seconds_for(data))
+    seconds = await _pass(turn, data, turn.seconds_for(data, turn.order.ratio))
     turn.report.info(tar_total("written", data, seconds))

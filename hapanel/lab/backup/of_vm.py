@@ -119,7 +119,7 @@ def _resume(turn: "Turn", guest: Guest, *, was_running: bool) -> None:
 
 async def _send(turn: "Turn", size: int, data: int) -> None:
     """Reads all of the disks; only data, not zeros, takes time."""
-    rate = size / max(turn.seconds_for(data), 0.001)
+    rate = size / max(turn.seconds_for(data, turn.order.ratio), 0.001)
     before, at, percent = 0.0, 0.0, -1
     seconds = 0.0
     async for done, seconds in flow(turn.world, size, rate):

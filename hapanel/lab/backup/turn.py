@@ -185,10 +185,10 @@ class Turn:
         name = file_name(guest.kind, guest.vmid, self.began, self.order.format(guest.kind))
         return f"{dump_folder(self.target.storage)}/{name}"
 
-    def seconds_for(self, data: float) -> float:
-        """How long that many bytes of data take from the disks into the archive."""
+    def seconds_for(self, data: float, ratio: float) -> float:
+        """How long data takes from the disks to the target, where a byte of it is `ratio` bytes."""
         read = data / limited(DISK_BYTES_PER_SECOND, self.order.bwlimit)
-        return max(read, data * self.order.ratio / rate_of(self.target.storage))
+        return max(read, data * ratio / rate_of(self.target.storage))
 
     def need_room(self, written: float) -> None:
         """Raises TaskFailed when so much of the archive does not fit any more."""
