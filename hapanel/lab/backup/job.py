@@ -4,6 +4,7 @@ Facts: pve-manager VZDump.pm and API2/VZDump.pm.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 from hapanel.lab.backup.order import DumpOrder, Rules
 from hapanel.lab.backup.retention import keep_of
@@ -75,13 +76,23 @@ def _not_usable(storage: Storage | None, name: str, node: str) -> str | None:
 
 async def _wait_for_turn(world: World, task: Task, report: Report) -> None:
     """A node does one backup job at a time."""
-    before = [t for t in world.tasks.running_on(task.node) if t.type == TASK_TYPE and t is not task]
-    if not any(not other.lost for other in before):
+    if not any(_is_at_work(other) for other in _earlier(world, task)):
         return
     report.info("trying to get global lock - waiting...")
-    while any(other.is_running and not other.lost for other in before):
+    while any(_is_at_work(other) for other in _earlier(world, task)):
         await world.clock.pause(LOCK_POLL_SECONDS)
     report.info("got global lock")
+
+
+def _earlier(world: World, task: Task) -> Iterator[Task]:
+    """Backup jobs of the node that were begun before this one."""
+    newest_first = iter(world.tasks.of_node(task.node))
+    found = task in newest_first  # takes the newer ones away
+    return (other for other in newest_first if found and other.type == TASK_TYPE)
+
+
+def _is_at_work(task: Task) -> bool:
+    return task.is_running and not task.lost
 
 
 def _permitted(order: DumpOrder, rules: Rules) -> list[int]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from hapanel.lab.backup.archives import Archive
+from hapanel.lab.backup.retention import keep_of, surplus
 from hapanel.lab.drbd.living import Replication
+from hapanel.lab.guests.sizes import GIB
+from hapanel.lab.names import Kind
 from hapanel.lab.scenario import load
+from hapanel.lab.world import Busyness
 from tests.pure.lab.asking import Client
 from tests.pure.lab.stories import Story
 from tests.pure.lab.test_writes import As, ended, scene
@@ -369,6 +377,48 @@ def test_a_crash_ends_a_backup_and_the_boot_takes_its_lock_away() -> None:
     scene(act, "clusterubd-qdevice")
 
 
+def test_a_full_storage_breaks_a_backup_off_and_the_next_job_waited_for_it() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root, storages = As(client), story.world.storages
+        local = storages["local"]
+        storages["local"] = replace(local, total=local.used + GIB)
+        upid = await root.do("POST", DUMP, vmid=100, **NOT_HA)
+        second = await root.do("POST", DUMP, vmid=999)
+        status, log = await done(story, root, upid)
+        assert status == "job errors"
+        assert "ERROR: vma_queue_write: write error - Broken pipe" in log
+        assert "INFO: aborting backup job" in log
+        assert story.world.guests[100].lock is None
+        _, log = await done(story, root, second)
+        assert log[:2] == [
+            "INFO: trying to get global lock - waiting...",
+            "INFO: got global lock",
+        ]
+        assert await root.get(CONTENT, content="backup") == []
+
+    scene(act)
+
+
+def test_suspended_and_snapshotted_guests_are_away_for_a_moment_or_not_at_all() -> None:
+    async def act(story: Story, client: Client) -> None:
+        root, world = As(client), story.world
+        for guest in world.guests.values():
+            guest.busy.resident = 0.02
+        await dump(story, root, 100, mode="suspend")
+        log = story.task("master", "vzdump").lines
+        assert log.index("INFO: suspending guest") < log.index(
+            "INFO: resuming VM again after 0 seconds"
+        )
+        world.storages["vg_drbd"] = replace(world.storages["vg_drbd"], type="lvmthin")
+        await dump(story, root, 101)
+        log = story.task("master", "vzdump").lines
+        assert "INFO: create storage snapshot 'vzdump'" in log
+        assert not any("suspend" in line for line in log)
+        assert all(guest.state == "running" for guest in world.guests.values())
+
+    scene(act)
+
+
 def test_a_stopped_task_leaves_its_guest_as_it_was() -> None:
     async def act(story: Story, client: Client) -> None:
         root, guest = As(client), story.world.guests[101]
@@ -386,3 +436,33 @@ def test_a_stopped_task_leaves_its_guest_as_it_was() -> None:
         assert await root.get(CONTENT, content="backup") == []
 
     scene(act)
+
+
+MONDAY = 1_796_000_400  # 30 November 2026, 01:00
+HOUR = 3600
+
+
+def _made(hours_ago: int, *, protected: bool = False) -> Archive:
+    return Archive(
+        "nas", "alpha", Kind.LXC, 101, MONDAY - hours_ago * HOUR, "tar.zst", 1, 1, {}, (),
+        Busyness(0, 0, 0), has_system=True, protected=protected,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        ("keep-all=1", [0, 1, 2, 24, 25, 48, 400]),
+        ("keep-last=0", [0, 1, 2, 24, 25, 48, 400]),
+        ("keep-last=2", [0, 1]),
+        ("keep-daily=2", [0, 2]),
+        ("keep-last=1,keep-daily=2", [0, 2, 48]),
+        ("keep-weekly=3", [0, 2, 400]),
+        ("keep-monthly=5,keep-hourly=1", [0]),
+    ],
+)
+def test_retention_keeps_the_newest_of_each_period(keep: str, kept: list[int]) -> None:
+    archives = [_made(hours) for hours in (25, 0, 2, 400, 1, 48, 24)]
+    gone = surplus([*archives, _made(3, protected=True)], keep_of(keep))
+    left = [archive for archive in archives if archive not in gone]
+    assert sorted((MONDAY - archive.ctime) // HOUR for archive in left) == kept
