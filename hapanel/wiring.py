@@ -22,7 +22,7 @@ from hapanel.gateways.drbd_ssh.shell import DrbdShell, DrbdSshGateway
 from hapanel.gateways.lab_control import LabControlGateway
 from hapanel.gateways.proxmox.gateway import ProxmoxGateway
 from hapanel.gateways.proxmox.trust import fetch_certificate
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, SignInRefused, Unreachable
 from hapanel.ports.lab import LabControl

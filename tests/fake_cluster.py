@@ -15,10 +15,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from hapanel.kernel.clock import VirtualClock
-from hapanel.kernel.names import GuestType, Upid
+from hapanel.kernel.names import GuestType, Upid, vmid_of
 from hapanel.ports.cluster import (
     AddressHealth,
-    ClusterGateway,
     GuestConfig,
     GuestDisk,
     GuestState,
@@ -41,6 +40,7 @@ from hapanel.ports.cluster import (
     TaskLog,
     VolumeGroup,
 )
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, PermissionMissing, ServerFault, Unreachable
@@ -54,6 +54,7 @@ from hapanel.ports.ssh_errors import (
     HostKeyUnknown,
 )
 from nodes.models import Cluster
+from tests.fake_guest_acts import FakeGuestActs
 
 GIB = 1024**3
 OURS = "panel@pve!ops"
@@ -71,10 +72,11 @@ class FakeTask:
     is_listed: bool = True
 
 
-class FakeCluster:
+class FakeCluster(FakeGuestActs):
     """Two nodes, master and slave; guest 100 is a machine, 101 a container, both on master."""
 
     def __init__(self, clock: VirtualClock, *, ha: bool = False) -> None:
+        super().__init__()
         self.clock = clock
         self.ha = ha
         self.nodes = {100: "master", 101: "master"}
@@ -100,6 +102,8 @@ class FakeCluster:
         self.ha_config: dict[str, HaService] = {}
         self.ha_rules_: dict[str, HaRule] = {}
         self.armed: str | None = None
+        self.configs: dict[int, GuestConfig] = {}
+        self.storages_: tuple[StorageConfig, ...] = ()
         self.writes: list[tuple[str, str]] = []
         self.obeys = True
         self.manager_state: str | None = "active"
@@ -170,7 +174,9 @@ class FakeCluster:
 
     def _start_ha(self, vmid: int, target: str) -> FakeTask:
         def take() -> None:
-            if self.ha_takes:
+            if self.statuses.get(vmid) == "stopped":
+                self.nodes[vmid] = target  # what does not run is just put elsewhere
+            elif self.ha_takes:
                 self.ha_states[vmid] = "migrate"
                 self.start(
                     "lrm",
@@ -250,6 +256,8 @@ class FakeCluster:
 
     def guest_config(self, node: str, guest_type: GuestType, vmid: int) -> GuestConfig:
         self._enter("guest_config")
+        if vmid in self.configs:
+            return self.configs[vmid]
         volume = f"drbd-lvm:vm-{vmid}-disk-0"
         return GuestConfig(disks=(GuestDisk(key="scsi0", volume=volume, storage="drbd-lvm"),))
 
@@ -344,6 +352,7 @@ class FakeCluster:
             if digest != self.ha_config[sid].digest:
                 raise ServerFault("detected modified configuration", status=500)
             self.ha_config[sid] = replace(self.ha_config[sid], **_told(settings))
+            self.ha_obeys(vmid_of(sid) or 0, settings.state)
 
     def remove_ha_resource(self, sid: str) -> None:
         with self._writing("remove_ha_resource", sid):
@@ -395,7 +404,7 @@ class FakeCluster:
         return QDevice(configured=False)
 
     def storages(self) -> tuple[StorageConfig, ...]:
-        return ()
+        return self.storages_
 
     def volume_groups(self, node: str) -> tuple[VolumeGroup, ...]:
         return ()
@@ -451,7 +460,7 @@ class FakeCluster:
             vmid=vmid,
             type=GuestType.QEMU if vmid == 100 else GuestType.LXC,
             node=self.nodes[vmid],
-            status="running",
+            status=self.statuses.get(vmid, "running"),
             name=self.names[vmid],
             hastate="started" if state == "starting" else state,
             lock=self.locks.get(vmid),

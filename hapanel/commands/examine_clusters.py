@@ -14,7 +14,7 @@ from hapanel.commands.own_machine import OwnMachine
 from hapanel.kernel.refusal import gettext_noop
 from hapanel.operations.privileges import NEEDS
 from hapanel.operations.words import without_privilege
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, NodeUnreachable, Unreachable
 from hapanel.wiring import gateway_of
 from nodes.models import Cluster, Mode, Node, NodeStatus, Reach

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from hapanel.observe.pace import Plan
 from hapanel.observe.picture import Look
-from hapanel.ports.cluster import ClusterGateway, Task
+from hapanel.ports.cluster import Task
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import (
     BadRequest,
     ClusterError,

@@ -19,7 +19,8 @@ from django.utils import timezone
 from hapanel.live.stream import Kind, connection
 from hapanel.observe.facts import UNKNOWN
 from hapanel.observe.journal import Journal
-from hapanel.ports.cluster import ClusterGateway, GuestConfig
+from hapanel.ports.cluster import GuestConfig
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, Unreachable
 from nodes.models import Cluster, Node
 from vms.models import Guest, GuestDisk

@@ -38,7 +38,7 @@ from hapanel.observe.slow_questions import (
     want_slowly,
 )
 from hapanel.observe.task_hints import guests_started, guests_touched
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, OtherCluster, PermissionMissing
 from nodes.models import Cluster
 

@@ -17,7 +17,8 @@ from hapanel.observe.answers import Answers, ask
 from hapanel.observe.memory import Memory
 from hapanel.observe.pace import Plan
 from hapanel.observe.view import View, view_of
-from hapanel.ports.cluster import AddressHealth, ClusterGateway, NodeState
+from hapanel.ports.cluster import AddressHealth, NodeState
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError
 from nodes.models import Cluster
 

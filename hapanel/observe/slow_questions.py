@@ -17,7 +17,7 @@ from django.utils import timezone
 from hapanel.live.stream import Kind, connection
 from hapanel.observe.journal import Journal
 from hapanel.observe.record_state import write_votes
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, Unreachable
 from nodes.models import Cluster, Event, Node, SshAccess, Storage
 from vms.ha_records import record_rules

@@ -23,7 +23,7 @@ from hapanel.operations import privileges, ssh_access_steps
 from hapanel.operations.add_cluster import CLUSTER_EXISTS, DEFAULT_PORT
 from hapanel.operations.models import Operation, State, Step
 from hapanel.operations.work import Note, Work, noted
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.endpoint import Credentials, Endpoint, SeenCertificate
 from hapanel.ports.errors import ClusterError, Unreachable
 from nodes.models import Cluster, Mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.endpoint import Endpoint, SeenCertificate
 from hapanel.ports.lab import LabControl
 from hapanel.ports.node_hands import NodeHands

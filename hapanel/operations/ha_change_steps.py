@@ -22,7 +22,8 @@ from hapanel.operations.ha_facts import live_facts
 from hapanel.operations.migrate_send import PREFLIGHT_HOLDS, UNCLEAR_AFTER
 from hapanel.operations.models import State, Step
 from hapanel.operations.work import LostClaim, Work, noted
-from hapanel.ports.cluster import ClusterGateway, HaStatus
+from hapanel.ports.cluster import HaStatus
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import (
     BadRequest,
     ClusterError,

@@ -12,7 +12,8 @@ from hapanel.kernel.names import service_id, vmid_of
 from hapanel.operations.facts import cluster_facts
 from hapanel.operations.live_facts import look
 from hapanel.operations.models import HA_KINDS, HOLDING_STATES, Operation
-from hapanel.ports.cluster import ClusterGateway, HaRule, HaService
+from hapanel.ports.cluster import HaRule, HaService
+from hapanel.ports.cluster_gateway import ClusterGateway
 from nodes.models import Cluster
 from vms import models as records
 

@@ -19,7 +19,6 @@ from hapanel.ha.migration_facts import (
 from hapanel.kernel.names import GuestType, service_id, vmid_of
 from hapanel.operations.models import Operation
 from hapanel.ports.cluster import (
-    ClusterGateway,
     GuestConfig,
     GuestState,
     HaRule,
@@ -27,6 +26,7 @@ from hapanel.ports.cluster import (
     NodeState,
     Resources,
 )
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import BadRequest, PermissionMissing, ServerFault
 from nodes.models import Cluster
 

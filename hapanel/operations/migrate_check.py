@@ -13,7 +13,8 @@ from hapanel.operations.adoption import task_types, tasks_of_guest
 from hapanel.operations.live_facts import live_move_facts, look, may_be_told
 from hapanel.operations.models import Operation, Step
 from hapanel.operations.work import Work, noted
-from hapanel.ports.cluster import ClusterGateway, GuestState, Task
+from hapanel.ports.cluster import GuestState, Task
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import (
     BadRequest,
     ClusterError,

@@ -18,7 +18,8 @@ from hapanel.operations import migrate_outcomes as outcomes
 from hapanel.operations.live_facts import View, look
 from hapanel.operations.models import Operation, State
 from hapanel.operations.work import Note, Work, noted
-from hapanel.ports.cluster import ClusterGateway, GuestState, Task
+from hapanel.ports.cluster import GuestState, Task
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.migration_progress import MigrationProgress
 from vms.models import Guest, HaResource
 

@@ -15,7 +15,8 @@ from hapanel.operations.migrate_end import end_of_failed_task, fail_with_guest
 from hapanel.operations.migrate_stop import stop_if_asked
 from hapanel.operations.models import LogLine, Operation, Step
 from hapanel.operations.work import Note, Work, noted
-from hapanel.ports.cluster import ClusterGateway, Task, TaskLog
+from hapanel.ports.cluster import Task, TaskLog
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import NodeUnreachable
 from hapanel.ports.migration_progress import MigrationProgress
 

@@ -22,7 +22,8 @@ from hapanel.operations.adoption import HA_REQUEST, HA_USER, ours, target_in_log
 from hapanel.operations.migrate_check import KNOWN_SINCE, listed_tasks
 from hapanel.operations.models import Operation, State, Step
 from hapanel.operations.work import LostClaim, Work, noted
-from hapanel.ports.cluster import ClusterGateway, MigrateOptions, Task
+from hapanel.ports.cluster import MigrateOptions, Task
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, Garbage, NodeUnreachable, Unreachable
 
 # A preflight older than this is made again before anything is sent.

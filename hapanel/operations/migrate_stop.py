@@ -8,7 +8,7 @@ from typing import Any
 
 from hapanel.kernel.names import Upid
 from hapanel.operations.work import Note, Work, noted
-from hapanel.ports.cluster import ClusterGateway
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.errors import ClusterError, PermissionMissing
 
 # Stopping names one task, so asking again does nothing more than the first time; only an order

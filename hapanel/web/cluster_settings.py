@@ -23,7 +23,7 @@ from hapanel.operations.change_cluster import request_change_cluster
 from hapanel.operations.models import Kind, Operation
 from hapanel.operations.remove_cluster import remove_cluster
 from hapanel.operations.wishes import ClusterChange, NewCluster
-from hapanel.ports.cluster import MOST_READS, MOST_WRITES
+from hapanel.ports.cluster_gateway import MOST_READS, MOST_WRITES
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.web.asker import page_actor

@@ -17,7 +17,6 @@ from hapanel.gateways.proxmox import decode_cluster, decode_ha
 from hapanel.observe.round import observe
 from hapanel.operations.forecasts import forecast
 from hapanel.ports.cluster import (
-    ClusterGateway,
     HaService,
     HaStatus,
     Membership,
@@ -25,6 +24,7 @@ from hapanel.ports.cluster import (
     QDevice,
     ResourcesAnswer,
 )
+from hapanel.ports.cluster_gateway import ClusterGateway
 from nodes.models import Cluster
 from tests.app.cluster_double import ClusterDouble
 from tests.pure.lab.asking import Client

@@ -25,7 +25,6 @@ from hapanel.observe.round import observe
 from hapanel.operations.forecast_facts import snapshot_of
 from hapanel.operations.forecasts import forecast
 from hapanel.ports.cluster import (
-    ClusterGateway,
     HaService,
     HaStatus,
     Membership,
@@ -33,6 +32,7 @@ from hapanel.ports.cluster import (
     QDevice,
     ResourcesAnswer,
 )
+from hapanel.ports.cluster_gateway import ClusterGateway
 from nodes.models import Cluster
 from tests.app.cluster_double import ClusterDouble
 from tests.machine import FACTS

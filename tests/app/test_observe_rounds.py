@@ -16,7 +16,8 @@ from hapanel.observe import memory, pace
 from hapanel.observe.pace import write_generation
 from hapanel.observe.round import observe
 from hapanel.observe.staleness import tell_stale
-from hapanel.ports.cluster import ClusterGateway, HaRule, Task
+from hapanel.ports.cluster import HaRule, Task
+from hapanel.ports.cluster_gateway import ClusterGateway
 from hapanel.ports.datacenter import DatacenterOptions, HaGroup
 from hapanel.ports.errors import PermissionMissing, SignInRefused, Unreachable
 from nodes.metrics import cluster_metrics

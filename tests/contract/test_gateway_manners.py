@@ -17,7 +17,7 @@ import pytest
 from hapanel.gateways.proxmox import ProxmoxGateway
 from hapanel.gateways.proxmox.traffic import Traffic
 from hapanel.kernel.names import GuestType
-from hapanel.ports.cluster import MOST_READS
+from hapanel.ports.cluster_gateway import MOST_READS
 from hapanel.ports.endpoint import Endpoint
 from hapanel.ports.errors import OtherCluster, SignInRefused, Unreachable
 from tests.contract.gateway_server import Authority, Behaviour, CrookedServer, Request, answer, ok

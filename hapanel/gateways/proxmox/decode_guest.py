@@ -31,7 +31,7 @@ def guest_config(body: bytes, guest_type: GuestType) -> GuestConfig:
             for key in sorted(config)
             if _DEVICE.match(key) and _is_of_the_host(key, str(config[key]))
         ),
-        onboot=str(config.get("onboot", 0)) in {"1", "yes", "true", "on"},
+        onboot=str(config.get("onboot", 0)) in _YES,
         digest=config.get("digest"),
         macs=tuple(
             mac.upper()
@@ -40,6 +40,7 @@ def guest_config(body: bytes, guest_type: GuestType) -> GuestConfig:
             for mac in _MAC.findall(str(config[key]))
         ),
         smbios_uuid=uuid[1].lower() if (uuid := _UUID.search(str(config.get("smbios1")))) else None,
+        has_snapshots=bool(config.get("parent")),
     )
 
 
@@ -59,7 +60,21 @@ def disk(key: str, value: str) -> GuestDisk:
         size=size_in_bytes(options.get("size", "")),
         is_cdrom=options.get("media") == "cdrom" or volume == "cdrom",
         is_unused=key.startswith("unused"),
+        in_backup=_is_in_backup(key, options.get("backup")),
     )
+
+
+def _is_in_backup(key: str, told: str | None) -> bool:
+    """A container's root always is, a mount point when it says so, a machine's disk unless it says
+    otherwise (pve-container LXC/Config.pm, qemu-server VZDump/QemuServer.pm)."""
+    if key.startswith("unused"):
+        return False
+    if key.startswith("mp"):
+        return told in _YES
+    return key == "rootfs" or told is None or told in _YES
+
+
+_YES = frozenset({"1", "yes", "true", "on"})
 
 
 def size_in_bytes(text: str) -> int | None:

@@ -16,6 +16,7 @@ from hapanel.gateways.proxmox import decode_ha as ha
 from hapanel.gateways.proxmox import decode_network as network
 from hapanel.gateways.proxmox import decode_tasks as tasks
 from hapanel.gateways.proxmox import encode_ha
+from hapanel.gateways.proxmox.guest_acts import ProxmoxGuestActs
 from hapanel.gateways.proxmox.patience import Timeouts
 from hapanel.gateways.proxmox.switchboard import Switchboard
 from hapanel.gateways.proxmox.trust import base_url
@@ -46,8 +47,8 @@ from hapanel.ports.node_addresses import NodeAddresses
 T = TypeVar("T")
 
 
-class ProxmoxGateway:
-    """One Proxmox VE cluster; fulfils `hapanel.ports.cluster.ClusterGateway`.
+class ProxmoxGateway(ProxmoxGuestActs):
+    """One Proxmox VE cluster; fulfils `hapanel.ports.cluster_gateway.ClusterGateway`.
 
     Nothing is sent before the first call. clock: seconds that only ever grow, for the pauses
     between attempts at a dead address. May be shared by threads.

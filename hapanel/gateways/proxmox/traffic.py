@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hapanel.ports.cluster import MOST_READS, MOST_WRITES
+from hapanel.ports.cluster_gateway import MOST_READS, MOST_WRITES
 from hapanel.ports.errors import Unreachable
 
 

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from hapanel.gateways.proxmox.patience import PatientSocket, Pulse, Timeouts
 from hapanel.gateways.proxmox.trust import Trust, answers_tls, host_and_port
-from hapanel.ports.cluster import MOST_READS
+from hapanel.ports.cluster_gateway import MOST_READS
 
 MAX_BODY = 64 * 1024 * 1024
 
