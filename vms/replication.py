@@ -156,7 +156,7 @@ def _circumstances(
     sides = [row for (resource, _node), row in known.sides.items() if resource == name]
     return Circumstances(
         dual_primary_configured=_is_dual_for_good(known, name, is_shared),
-        guests=None if guests is None else tuple(_on_resource(guest) for guest in guests),
+        guests=None if guests is None else _on_resource(guests),
         migrating=tuple(str(guest) for guest in guests or () if guest.lock == "migrate"),
         dual_primary_seconds=_dual_seconds(replication, known, now),
         last_primary={row.node: row.last_primary_at for row in sides if row.last_primary_at},
@@ -164,8 +164,23 @@ def _circumstances(
     )
 
 
-def _on_resource(guest: Guest) -> GuestOnResource:
-    return GuestOnResource(guest.vmid, guest.name, guest.node, guest.is_running)
+def _on_resource(guests: tuple[Guest, ...]) -> tuple[GuestOnResource, ...]:
+    """With the sizes of all their disks, where each is known."""
+    sizes: dict[int, list[int | None]] = {}
+    disks = GuestDisk.objects.filter(guest__in=guests, is_cdrom=False, is_unused=False)
+    for guest, size in disks.values_list("guest", "size"):
+        sizes.setdefault(guest, []).append(size)
+    return tuple(
+        GuestOnResource(
+            guest.vmid, guest.name, guest.node, guest.is_running, _sum(sizes.get(guest.pk, []))
+        )
+        for guest in guests
+    )
+
+
+def _sum(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
 
 
 def _dual_seconds(replication: Replication, known: Known, now: datetime) -> float | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -26,6 +27,7 @@ from hapanel.operations.split_brain import (
 from hapanel.ui.forms import PanelForm
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
+from hapanel.ui.words import bytes_text
 from nodes.models import Cluster
 from nodes.selectors import cluster_named
 from vms.by_hand import Command, commands_for
@@ -40,9 +42,36 @@ class SplitBrainForm(PanelForm):
     confirm = forms.CharField(
         label=_("Name of the node whose changes are given up"), required=False, max_length=63
     )
+    copy_to = forms.CharField(
+        label=_("Where the copies go"),
+        required=False,
+        max_length=100,
+        widget=forms.Select,
+        help_text=_("Guests run on both sides: those of the side that gives up are copied first."),
+    )
     without_copy = forms.BooleanField(
         label=_("Go on without a copy: what this side alone has written is lost"), required=False
     )
+
+    def offer(self, case: Case) -> None:
+        """Let a storage be chosen where copies are made; without guests on both sides there is
+        nothing to choose."""
+        rescues = [(way.victim, way.rescue) for way in case.ways if way.rescue]
+        if not rescues:
+            del self.fields["copy_to"]
+            return
+        del self.fields["without_copy"]
+        rooms: dict[str, list[str]] = {}
+        for node, rescue in rescues:
+            for one in rescue.choices:
+                room = bytes_text(one.free) if one.free is not None else "?"
+                shared = f", {gettext('shared')}" if one.shared else ""
+                rooms.setdefault(one.storage, []).append(f"{node}: {room}{shared}")
+        most = [("", gettext("The one with most room"))]
+        named = [(name, f"{name} ({'; '.join(told)})") for name, told in rooms.items()]
+        select = self.fields["copy_to"].widget
+        assert isinstance(select, forms.Select)
+        select.choices = [*most, *named]
 
 
 @dataclass(frozen=True)
@@ -65,11 +94,11 @@ def split_brain(request: HttpRequest, cluster: str, resource: str) -> HttpRespon
         case = recorded_case(found, resource)
     except Refused as refused:
         raise Http404(resource) from refused
-    form = SplitBrainForm(request.POST if request.method == "POST" else None)
+    form = _form(request.POST if request.method == "POST" else None, case)
     refusals: tuple[Refusal, ...] = ()
     if request.method == "POST":
         if not may(request.user, Permission.REPAIR_REPLICATION):
-            return _page(request, found, resource, case, SplitBrainForm(), (), status=403)
+            return _page(request, found, resource, case, _form(None, case), (), status=403)
         if form.is_valid():
             try:
                 return redirect(
@@ -81,9 +110,23 @@ def split_brain(request: HttpRequest, cluster: str, resource: str) -> HttpRespon
     return _page(request, found, resource, case, form, refusals, status=status)
 
 
+def _form(data: QueryDict | None, case: Case | None) -> SplitBrainForm:
+    form = SplitBrainForm(data)
+    if case is not None:
+        form.offer(case)
+    return form
+
+
 def _wish(cluster: Cluster, resource: str, form: SplitBrainForm) -> SplitBrainWish:
     told = form.cleaned_data
-    return SplitBrainWish(cluster, resource, told["victim"], told["confirm"], told["without_copy"])
+    return SplitBrainWish(
+        cluster,
+        resource,
+        told["victim"],
+        told["confirm"],
+        told.get("without_copy", False),
+        told.get("copy_to", ""),
+    )
 
 
 def _page(
@@ -104,6 +147,7 @@ def _page(
         "resource": resource,
         "case": case,
         "sides": [_side(case, way) for way in case.ways] if case else [],
+        "rescues": bool(case and any(way.rescue for way in case.ways)),
         "running": recoveries.filter(state__in=HOLDING_STATES).first(),
         "last": recoveries.first(),
         "form": form,

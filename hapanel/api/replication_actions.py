@@ -46,6 +46,14 @@ class NewDrbdActionSerializer(StrictSerializer):
     without_copy = YesNo(
         default=False, help_text="resolve-split-brain: go on where no snapshot can be taken"
     )
+    copy_to = Text(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="resolve-split-brain with guests on both sides: the storage that takes the copies"
+        " of the victim's guests; without it the one with most room",
+    )
     confirm = Text(
         max_length=63,
         required=False,
@@ -120,7 +128,9 @@ def _act(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) ->
 
 def _resolve(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
     victim = told.get("victim") or told.get("node", "")
-    wish = SplitBrainWish(cluster, name, victim, told["confirm"], told["without_copy"])
+    wish = SplitBrainWish(
+        cluster, name, victim, told["confirm"], told["without_copy"], told["copy_to"]
+    )
     if told["dry_run"]:
         way, refusals = plan_split_brain(wish)
         lines = tuple(step.line for step in way.steps if step.line) if way else ()

@@ -9,12 +9,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class GuestOnResource:
-    """A guest with a disk on the resource, where it is and whether it runs there."""
+    """A guest with a disk on the resource, where it is and whether it runs there. `size`: bytes of
+    its disks there; None when not all of them are known."""
 
     vmid: int
     name: str
     node: str
     running: bool
+    size: int | None = None
 
     def __str__(self) -> str:
         return f"{self.vmid} {self.name}".strip()
@@ -43,3 +45,7 @@ class Circumstances:
     def running_on(self, node: str) -> tuple[GuestOnResource, ...]:
         """The guests of the resource that run on this node."""
         return tuple(one for one in self.guests or () if one.node == node and one.running)
+
+    def guests_on(self, node: str) -> tuple[GuestOnResource, ...]:
+        """The guests of the resource whose place is this node, whether they run or not."""
+        return tuple(one for one in self.guests or () if one.node == node)

@@ -34,7 +34,16 @@ class Act(StrEnum):
     SYNC = "sync"
     PRIMARY = "primary"
     ACTIVATE = "activate"
+    # Of guests, through Proxmox (`hapanel.drbd.rescue`).
+    STOP = "stop"
+    BACKUP = "backup"
+    MOVE = "move"
+    RESTORE = "restore"
+    START = "start"
 
+
+OF_GUESTS = frozenset({Act.STOP, Act.BACKUP, Act.MOVE, Act.RESTORE, Act.START})
+"""What is done with guests; `about` holds the vmid. The others are told to nodes over ssh."""
 
 OF_LVM = frozenset({Act.COPY, Act.DEACTIVATE, Act.ACTIVATE})
 """Whether these are done is read from the node's volume groups."""
@@ -42,8 +51,9 @@ OF_LVM = frozenset({Act.COPY, Act.DEACTIVATE, Act.ACTIVATE})
 
 @dataclass(frozen=True, slots=True)
 class RecoveryStep:
-    """One step: the node, the line that is sent to it (empty where only waiting helps), and the
-    volume group or snapshot that it is about."""
+    """One step: the node, the line that is sent to it (empty where only waiting helps; of a guest
+    the command that does the same at a console), and the volume group, snapshot or guest (vmid)
+    that it is about."""
 
     act: Act
     node: str
@@ -65,6 +75,16 @@ class RecoveryStep:
         return cls(Act(record["act"]), record["node"], record["line"], record["about"])
 
 
+@dataclass(frozen=True, slots=True)
+class GuestSteps:
+    """What is done with the victim's guests: before anything is given up, while the resync runs,
+    and once the victim has its role and its groups again."""
+
+    before: tuple[RecoveryStep, ...] = ()
+    meanwhile: tuple[RecoveryStep, ...] = ()
+    afterwards: tuple[RecoveryStep, ...] = ()
+
+
 def steps_of(
     replication: Replication,
     victim: str,
@@ -77,6 +97,12 @@ def steps_of(
     """The steps from the state as it is now. `groups` lie on the resource, `active` are those with
     active volumes on the victim. Both sides have to be up and seen."""
     return tuple(_steps(replication, victim, survivor, copies, groups, active))
+
+
+def with_guests(steps: tuple[RecoveryStep, ...], guests: GuestSteps) -> tuple[RecoveryStep, ...]:
+    """The same steps with those of the victim's guests in their places."""
+    sync = next(n for n, step in enumerate(steps) if step.act is Act.SYNC)
+    return (*guests.before, *steps[:sync], *guests.meanwhile, *steps[sync:], *guests.afterwards)
 
 
 def _steps(
@@ -109,8 +135,8 @@ def _steps(
 
 
 def is_done(step: RecoveryStep, replication: Replication, lvm: LvmReport) -> bool:
-    """Whether the state shows what the step is for. `lvm` is the step's node's, and read only for
-    the steps of OF_LVM. False while the node is not seen."""
+    """Whether the state shows what the step is for, a step that is told to a node. `lvm` is that
+    node's, and read only for the steps of OF_LVM. False while the node is not seen."""
     state = _now(replication, step.node)
     if state is None:
         return False
@@ -132,6 +158,8 @@ def is_done(step: RecoveryStep, replication: Replication, lvm: LvmReport) -> boo
             return ConnectionState.STANDALONE not in links_of(state)
         case Act.SYNC:
             return is_whole(replication)
+        case _:
+            return False
 
 
 def is_whole(replication: Replication) -> bool:

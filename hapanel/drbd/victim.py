@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hapanel.drbd.circumstances import Circumstances
+from hapanel.drbd.circumstances import Circumstances, GuestOnResource
 from hapanel.drbd.split_brain import Divergence
 from hapanel.kernel.refusal import (
     Refusal,
@@ -26,9 +26,7 @@ RUNS_GUESTS = refusal_kind(
     gettext_noop(
         "Guests of %(resource)s run on %(node)s: %(guests)s. Their data would be thrown away."
     ),
-    gettext_noop(
-        "Choose the other side, or copy the guests of %(node)s to another storage and stop them."
-    ),
+    gettext_noop("Choose the other side: no guest runs there."),
 )
 GUESTS_NOT_KNOWN = refusal_kind(
     "victim-guests-not-known",
@@ -55,9 +53,14 @@ _NOTHING_CHANGED = gettext_noop(
 )
 _NOT_PRIMARY = gettext_noop("%(winner)s is Primary for %(resource)s, %(victim)s is not.")
 _OLDER = gettext_noop("%(winner)s was Primary last; %(victim)s was Primary before it.")
-_BOTH_REFUSED = gettext_noop(
-    "Neither side can be given up as things are. Guests that run on both sides are copied from the "
-    "losing side and stopped there first; the copies are restored on the other."
+_BOTH_REFUSED = gettext_noop("Neither side can be given up as things are.")
+_LESS_TO_COPY = gettext_noop(
+    "Guests of %(resource)s run on both sides, so those of one side are stopped, copied and "
+    "restored. On %(victim)s there is less to copy: %(guests)s."
+)
+_AS_MUCH_TO_COPY = gettext_noop(
+    "Guests of %(resource)s run on both sides, so those of one side are stopped, copied and "
+    "restored. There is as much to copy on either: choose by whose pause matters less."
 )
 _NOT_TELLING = gettext_noop(
     "Nothing that is known speaks for one side: no guest of %(resource)s runs, and both sides were "
@@ -91,9 +94,15 @@ def refusal_of_victim(
     if circumstances.guests is None:
         return GUESTS_NOT_KNOWN(**names)
     running = circumstances.running_on(node)
-    if running:
+    if running and not runs_on_both(found, circumstances):
         return RUNS_GUESTS(**names, guests=", ".join(map(str, running)))
     return None
+
+
+def runs_on_both(found: Divergence, circumstances: Circumstances) -> bool:
+    """Whether guests of the resource run on both sides: then whoever loses, its guests are copied
+    and stopped before, and restored after (`hapanel.drbd.rescue`)."""
+    return all(circumstances.running_on(node) for node in (found.first, found.second))
 
 
 def propose_victim(found: Divergence, resource: str, circumstances: Circumstances) -> Proposal:
@@ -115,7 +124,33 @@ def propose_victim(found: Divergence, resource: str, circumstances: Circumstance
             *_why_not_the_other(refusals[winner], victim, winner, resource, circumstances),
             refusals,
         )
+    if runs_on_both(found, circumstances):
+        return _less_to_copy(found, resource, circumstances)
     return _between(found, resource, circumstances)
+
+
+def _less_to_copy(found: Divergence, resource: str, circumstances: Circumstances) -> Proposal:
+    """Nothing is lost on either side, so only the length of the pause counts."""
+    sides = (found.first, found.second)
+    guests = {node: circumstances.guests_on(node) for node in sides}
+    efforts = {node: _effort(guests[node]) for node in sides}
+    names = {"resource": resource}
+    if all(size is not None for size, _count in efforts.values()):
+        least = min(sides, key=lambda node: (efforts[node][0] or 0, efforts[node][1]))
+    else:
+        least = min(sides, key=lambda node: efforts[node][1])
+        efforts = {node: (None, count) for node, (_size, count) in efforts.items()}
+    if efforts[found.first] == efforts[found.second]:
+        return Proposal(None, _AS_MUCH_TO_COPY, names)
+    told = ", ".join(map(str, guests[least]))
+    return Proposal(least, _LESS_TO_COPY, names | {"victim": least, "guests": told})
+
+
+def _effort(guests: tuple[GuestOnResource, ...]) -> tuple[int | None, int]:
+    """Bytes to be copied at most, None when not known, and the number of guests."""
+    sizes = [one.size for one in guests]
+    known = [size for size in sizes if size is not None]
+    return (sum(known) if len(known) == len(sizes) else None, len(guests))
 
 
 def _why_not_the_other(

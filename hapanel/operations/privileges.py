@@ -89,6 +89,18 @@ def without(privilege: str) -> str:
     return next((need.without for need in NEEDS if need.privilege == privilege), "")
 
 
+def lacks(rights: Rights, privilege: str, path: str) -> bool:
+    """Whether the token lacks a privilege on a path of any depth: the nearest entry above counts,
+    and only what it hands down."""
+    if path in rights:
+        return privilege not in rights[path]
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        if path in rights:
+            return not rights[path].get(privilege, False)
+    return True
+
+
 def _has(rights: Rights, privilege: str, path: str) -> bool:
     """An entry on a deeper path replaces what is inherited, and only propagated rights are."""
     if path in rights:

@@ -11,15 +11,29 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from hapanel.drbd import rescue_refusals as no
 from hapanel.drbd.join import Replication
 from hapanel.drbd.progress import figures
-from hapanel.drbd.recovery import OF_LVM, Act, RecoveryStep, is_done, links_of
+from hapanel.drbd.recovery import (
+    OF_GUESTS,
+    OF_LVM,
+    Act,
+    RecoveryStep,
+    is_done,
+    links_of,
+    with_guests,
+)
+from hapanel.drbd.rescue import Rescue, RescuedGuest, guest_steps
 from hapanel.kernel.refusal import Refused
 from hapanel.operations import drbd_outcomes as ends
+from hapanel.operations import rescue_steps
 from hapanel.operations.drbd_scene import live_scene
-from hapanel.operations.models import State, Step
-from hapanel.operations.split_brain import SplitBrainWish, case_of, refusals_of
-from hapanel.operations.work import Work, noted
+from hapanel.operations.models import Step
+from hapanel.operations.recovery_course import fail_step, give_up, go_on, is_leaving, step_of
+from hapanel.operations.rescue_check import check_rescue
+from hapanel.operations.rescue_steps import guest_now
+from hapanel.operations.split_brain import Recovery, case_of, refusals_of, wish_of
+from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.errors import ClusterError, NodeUnreachable
 from hapanel.ports.node_shell import LvmReport
 from hapanel.ports.replication import ConnectionState
@@ -36,15 +50,9 @@ PATIENCE_SECONDS = 30.0
 
 
 def preflight(work: Work) -> None:
-    """Judge anew from what both nodes say, and make the list of steps."""
+    """Judge anew from what both nodes and the cluster say, and make the list of steps."""
     operation = work.operation
-    wish = SplitBrainWish(
-        work.cluster,
-        operation.resource,
-        operation.params["victim"],
-        operation.params["confirm"],
-        operation.params["without_copy"],
-    )
+    wish = wish_of(work.cluster, operation)
     try:
         scene = live_scene(work, wish.victim, with_groups=False)
     except Refused as gone:
@@ -58,32 +66,63 @@ def preflight(work: Work) -> None:
         scene.groups,
         lvm,
         label=str(operation.pk),
+        copy_to=wish.copy_to,
     )
     refusals = refusals_of(case, wish)
     way = case.way(wish.victim) if case else None
     if refusals or way is None:
         work.fail(refusals[0])
+    elif way.rescue is None:
+        _intend(work, way.steps)
+    else:
+        _intend_rescue(work, way, way.rescue, scene.groups)
+
+
+def _intend_rescue(work: Work, way: Recovery, rescue: Rescue, groups: tuple[str, ...]) -> None:
+    checked = check_rescue(work, rescue, way.victim, way.survivor, groups)
+    if checked.refusals:
+        work.fail(checked.refusals[0])
         return
-    steps = [step.as_record() for step in way.steps]
-    work.commit(noted("drbd_checked"), step=Step.INTENDED, memo=work.memo(steps=steps, at=0))
+    sure = checked.rescue
+    guests = {
+        str(guest.vmid): guest.as_record() | {"goes_over": sure.goes_over(guest)}
+        for guest in sure.guests
+    }
+    others = (step for step in way.steps if step.act not in OF_GUESTS)
+    steps = with_guests(tuple(others), guest_steps(sure, way.victim, way.survivor))
+    notes = (
+        [noted("split_brain_not_copied", guests=", ".join(checked.not_whole))]
+        if checked.not_whole
+        else []
+    )
+    _intend(work, steps, *notes, guests=guests, storage=sure.storage)
+
+
+def _intend(work: Work, steps: tuple[RecoveryStep, ...], *notes: Note, **known: Any) -> None:
+    records = [step.as_record() for step in steps]
+    memo = work.memo(steps=records, at=0, **known)
+    work.commit(noted("drbd_checked"), *notes, step=Step.INTENDED, memo=memo)
 
 
 def carry_out(work: Work) -> None:
     """Look at the step that is next: done, running, to be told, or stuck."""
+    step = step_of(work)
+    if step.act in OF_GUESTS:
+        rescue_steps.carry_out(work, step)
+        return
     memo = work.operation.memo
-    step = RecoveryStep.from_record(memo["steps"][memo["at"]])
     try:
         scene = live_scene(work, step.node, with_groups=False)
     except Refused as gone:
-        work.fail(gone.refusals[0])
+        fail_step(work, step, gone.refusals[0])
         return
     _raise_unless_seen(scene.replication, step.node)
     hands = work.doors.to_nodes(work.cluster)
     lvm = hands.lvm(step.node) if step.act in OF_LVM else LvmReport()
     if is_done(step, scene.replication, lvm):
-        _go_on(work, step)
-    elif work.operation.cancel_requested_at is not None and not memo.get("discarding"):
-        work.commit(noted("split_brain_left", node=step.node), state=State.CANCELLED)
+        go_on(work, step)
+    elif is_leaving(work):
+        give_up(work, None)
     elif step.act is Act.SYNC:
         _follow(work, step, scene.replication)
     elif memo.get("told_at") is None:
@@ -99,20 +138,11 @@ def _raise_unless_seen(replication: Replication, node: str) -> None:
         raise NodeUnreachable(reason)
 
 
-def _go_on(work: Work, step: RecoveryStep) -> None:
-    memo = work.operation.memo
-    at = memo["at"] + 1
-    changed = work.memo(at=at, told_at=None, tellings=0, off_since=None)
-    note = noted(f"split_brain_{step.act.value}", node=step.node, about=step.about)
-    if at < len(memo["steps"]):
-        work.commit(note, memo=changed, percent=None, rate=None, eta_seconds=None)
-    else:
-        end = noted("split_brain_over", node=work.operation.source)
-        work.commit(note, end, memo=changed, state=State.SUCCEEDED, percent=100.0, eta_seconds=0)
-
-
 def _tell(work: Work, step: RecoveryStep) -> None:
     """Commit that the step is about to be told, then tell it."""
+    if step.act is Act.DISCARD and (back := _came_back(work)):
+        give_up(work, no.CAME_BACK(guest=back, node=step.node))
+        return
     memo = work.operation.memo
     discarding = bool(memo.get("discarding")) or step.act is Act.DISCARD
     told = {"told_at": work.now.isoformat(), "tellings": memo.get("tellings", 0) + 1}
@@ -125,7 +155,7 @@ def _tell(work: Work, step: RecoveryStep) -> None:
     try:
         answer = work.doors.to_nodes(work.cluster).order(step.node, step.line)
     except ScriptOlder as error:
-        work.fail(fault_of(step.node, error))
+        fail_step(work, step, fault_of(step.node, error))
         return
     except ClusterError as error:
         reason = error.reason[:300]
@@ -135,7 +165,19 @@ def _tell(work: Work, step: RecoveryStep) -> None:
         return
     refusal = ends.refusal_of(step.node, work.operation.resource, step.line, answer)
     if refusal is not None:
-        work.fail(refusal)
+        fail_step(work, step, refusal)
+
+
+def _came_back(work: Work) -> str:
+    """A guest whose copy was made and that runs again all the same; blank when there is none."""
+    records = work.operation.memo.get("guests") or {}
+    gateway = work.doors.to_cluster(work.cluster) if records else None
+    for record in records.values():
+        guest = RescuedGuest.from_record(record)
+        now = guest_now(gateway, guest.vmid) if gateway else None
+        if now is not None and now.running:
+            return str(guest)
+    return ""
 
 
 def _wait(work: Work, step: RecoveryStep) -> None:
@@ -146,7 +188,8 @@ def _wait(work: Work, step: RecoveryStep) -> None:
     elif memo["tellings"] < MOST_TELLINGS:
         work.commit(memo=work.memo(told_at=None))
     else:
-        work.fail(ends.DISOBEYED(node=step.node, line=step.line, seconds=round(waited)))
+        refusal = ends.DISOBEYED(node=step.node, line=step.line, seconds=round(waited))
+        fail_step(work, step, refusal)
 
 
 def _follow(work: Work, step: RecoveryStep, replication: Replication) -> None:
@@ -175,7 +218,7 @@ def _follow(work: Work, step: RecoveryStep, replication: Replication) -> None:
         parted = state is not None and ConnectionState.STANDALONE in links_of(state)
         names = {"node": step.node, "resource": work.operation.resource}
         word = "StandAlone" if parted else "Connecting"
-        work.fail(ends.BROKEN_OFF(**names, state=word))
+        fail_step(work, step, ends.BROKEN_OFF(**names, state=word))
 
 
 STEPS: dict[Step, Callable[[Work], None]] = {

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from hapanel.accounts.models import User
 from hapanel.drbd.recovery import Act, RecoveryStep
 from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.refusal import Refused
 from hapanel.observe import replication_desk
-from hapanel.operations import machine
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.models import Operation, State
 from hapanel.operations.split_brain import SplitBrainWish, request_split_brain
@@ -26,24 +23,16 @@ from hapanel.ports.node_shell import LvmVolume, OrderAnswer
 from hapanel.ports.replication import ReplicationState
 from hapanel.ui.recovery_words import step_words
 from nodes.models import Cluster, DrbdNode
-from tests.fake_cluster import FakeCluster, FakeDoors
+from tests.app.recovery_stage import DISCARD, WAY, Killed, codes, parted_nodes, run
 from tests.fake_nodes import FakeNodes, losing_answers, record_replication
-from tests.pure.drbd.stage import ALONE, BAD, CONNECTING, P, S, peer, split, told
 
 PAGE = "/clusters/clusterubd/replication/rs/split-brain/"
 ACTIONS = "/api/v1/drbd-resources/clusterubd/rs/actions/"
-MASTER = told("master", P, peer(ALONE, oos=3))
-WHOLE = (told("master", P, peer()), told("slave", S, peer(role=P)))
-DISCARD = "drbdadm connect --discard-my-data rs"
 FILE = {
     "path": "/etc/drbd.d/rs.res",
     "text": "resource rs { device /dev/drbd0; meta-disk internal;"
     " on master { disk /dev/pve/r0; } on slave { disk /dev/pve/r0; } }",
 }
-
-
-class Killed(BaseException):
-    """The worker was killed here."""
 
 
 @pytest.fixture(autouse=True)
@@ -59,20 +48,7 @@ def by_ada(ada: User) -> Asker:
 @pytest.fixture
 def nodes(clusterubd: Cluster) -> FakeNodes:
     """Both sides in a split brain; slave runs no guest, and follows what it is told."""
-    syncing = peer(role=P, state=ReplicationState.SYNC_TARGET, oos=5, percent=30.0)
-    nodes = FakeNodes(
-        split(),
-        effects={
-            "drbdadm secondary rs": (MASTER, told("slave", S, peer(ALONE, oos=5))),
-            DISCARD: (MASTER, told("slave", S, peer(CONNECTING, oos=5))),
-            "drbdadm connect rs": (
-                told("master", P, peer(disk=BAD, state=ReplicationState.SYNC_SOURCE, oos=5)),
-                told("slave", S, syncing, disk=BAD),
-            ),
-            "drbdadm primary rs": (WHOLE[0], told("slave", P, peer(role=P))),
-        },
-        active={"master", "slave"},
-    )
+    nodes = parted_nodes()
     record_replication(clusterubd, nodes, {100: "master", 101: "master"})
     return nodes
 
@@ -87,39 +63,6 @@ def ask(clusterubd: Cluster, by_ada: Asker, nodes: FakeNodes) -> Ask:
         return request_split_brain(wish, by_ada)
 
     return asked
-
-
-def run(operation: Operation, nodes: FakeNodes, *, seconds: float = 120) -> Operation:
-    """Let workers advance it; the resync ends after some looks."""
-    clock = VirtualClock(max(timezone.now(), operation.look_at))
-    doors = FakeDoors(FakeCluster(clock))
-    doors.nodes = nodes
-    end, syncing = clock.now() + timedelta(seconds=seconds), 0
-    while clock.now() < end and operation.ended_at is None:
-        try:
-            wait = machine.advance(operation.pk, doors, clock)
-        except Killed:
-            wait = None
-        operation.refresh_from_db()
-        syncing += operation.percent == 30.0
-        if syncing == 3:
-            nodes.says, syncing = WHOLE, 4
-        clock.advance(1.0 if wait is None else max(wait, 0.05))
-    return operation
-
-
-def codes(operation: Operation) -> list[str]:
-    return [entry.code for entry in operation.timeline.all()]
-
-
-WAY = [
-    ("slave", "vgchange -an vg_drbd"),
-    ("slave", "drbdadm secondary rs"),
-    ("slave", DISCARD),
-    ("master", "drbdadm connect rs"),
-    ("slave", "drbdadm primary rs"),
-    ("slave", "vgchange -ay vg_drbd"),
-]
 
 
 def test_the_whole_way_ends_up_to_date_with_the_groups_as_they_were(
@@ -162,22 +105,11 @@ def test_what_must_not_be_given_up_is_refused(
         ask(victim, confirm, without)
 
 
-def test_guests_on_both_sides_are_refused_with_the_commands_for_the_way_by_hand(
-    clusterubd: Cluster, ask: Ask, nodes: FakeNodes, as_ada: Client
-) -> None:
-    record_replication(clusterubd, nodes, {100: "master", 101: "slave"})
-    with pytest.raises(Refused, match="victim-runs-guests"):
-        ask()
-    shown = as_ada.get(PAGE).content.decode()
-    for line in ("vzdump 101 --storage", "vgchange -an vg_drbd", DISCARD, "pct restore 101"):
-        assert line in shown
-
-
 def test_a_guest_that_came_meanwhile_stops_it_before_anything_is_sent(
     clusterubd: Cluster, ask: Ask, nodes: FakeNodes
 ) -> None:
     operation = ask()
-    record_replication(clusterubd, nodes, {101: "slave"})
+    record_replication(clusterubd, nodes, {100: "slave", 101: "slave"})
     run(operation, nodes)
     assert operation.outcome is not None
     assert (operation.outcome["code"], nodes.sent) == ("victim-runs-guests", [])

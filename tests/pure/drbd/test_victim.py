@@ -50,11 +50,24 @@ def test_the_side_without_running_guests_is_proposed() -> None:
     assert found.refused["master"].code == "victim-runs-guests"
 
 
-def test_guests_on_both_sides_leave_none_to_propose() -> None:
-    found = proposal(*split(), given=Circumstances(guests=(SIAKAD, ELEARNING)))
-    assert found.victim is None
-    assert set(found.refused) == {"master", "slave"}
-    assert "copied from the losing side" in found.because()
+@pytest.mark.parametrize(
+    ("sizes", "more", "victim"),
+    [
+        ((40, 32), (), "slave"),
+        ((32, 40), (), "master"),
+        ((32, 32), (), None),
+        ((None, 40), (), None),
+        ((None, 1), (replace(ELEARNING, vmid=102),), "master"),
+        ((99, 2), (replace(ELEARNING, vmid=102, running=False, size=1),), "slave"),
+    ],
+)
+def test_with_guests_on_both_sides_the_one_with_less_to_copy_is_proposed(
+    sizes: tuple[int | None, int | None], more: tuple[GuestOnResource, ...], victim: str | None
+) -> None:
+    guests = (replace(SIAKAD, size=sizes[0]), replace(ELEARNING, size=sizes[1]), *more)
+    found = proposal(*split(), given=Circumstances(guests=guests))
+    assert (found.victim, found.refused) == (victim, {})
+    assert "run on both sides" in found.because()
 
 
 def test_unread_guests_refuse_both_sides() -> None:
