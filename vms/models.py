@@ -70,6 +70,11 @@ class Guest(models.Model):
         return self.status not in {"stopped", "unknown"}
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether HA starts it on a node that does not report it yet."""
+        return self.status == "unknown" and self.ha_state == "starting"
+
+    @property
     def is_under_ha(self) -> bool:
         return self.ha_state not in {"", "ignored"}
 

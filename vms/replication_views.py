@@ -22,7 +22,7 @@ from nodes.node_interfaces import interfaces_of
 from nodes.replication import NodeWord
 from nodes.replication_files import FilesShown, files_beside
 from nodes.selectors import cluster_named
-from vms.replication import ClusterReplication, Resource, first_two, replication_of
+from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_acts import cures_of, offers_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
@@ -110,10 +110,13 @@ def _about(
     }
 
 
-def _files(chosen: Resource, words: dict[str, NodeWord]) -> FilesShown | None:
-    """The configuration of the first two sides."""
-    two = first_two(chosen, words)
-    return files_beside(*two) if two else None
+def _files(chosen: Resource, words: dict[str, NodeWord]) -> list[FilesShown]:
+    """The first side's configuration beside that of each other one."""
+    first, *others = [
+        words.get(side.node, NodeWord(side.node)) for side in chosen.replication.sides
+    ]
+    shown = [files_beside(first, other) for other in others or [first]]
+    return [files for files in shown if files is not None]
 
 
 def _shown(finding: Finding) -> FindingShown:

@@ -31,6 +31,9 @@ class GuestFacts(Protocol):
     ha_state: str
     template: bool
 
+    @property
+    def is_awaited(self) -> bool: ...
+
 
 _NODE: dict[str, tuple[str, Promise]] = {
     "online": ("ok", _("online")),
@@ -140,7 +143,12 @@ def node_shown(status: str, *, stale: bool = False) -> Shown:
 
 
 def guest_shown(guest: GuestFacts, *, stale: bool = False, moving: bool = False) -> Shown:
-    """How a guest is shown: not seen before HA error before moving before Proxmox's own word."""
+    """How a guest is shown: not seen before HA error before moving before Proxmox's own word.
+
+    What HA has just moved is reported by its new node only some seconds later, and starts.
+    """
+    if not stale and guest.is_awaited:
+        return _look_up(_HA, guest.ha_state)
     if stale or guest.status == "unknown":
         return Shown("unknown", pgettext("a node or guest", "not seen"))
     if guest.ha_state == "error":

@@ -11,7 +11,6 @@ from django.test import Client
 
 from hapanel.accounts.models import User
 from hapanel.drbd.recovery import Act, RecoveryStep
-from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.refusal import Refused
 from hapanel.observe import replication_desk
 from hapanel.operations.cancel import request_cancel
@@ -20,7 +19,6 @@ from hapanel.operations.split_brain import SplitBrainWish, request_split_brain
 from hapanel.operations.wishes import Asker, Via
 from hapanel.operations.work import Work
 from hapanel.ports.node_shell import LvmVolume, OrderAnswer
-from hapanel.ports.replication import ReplicationState
 from hapanel.ui.recovery_words import step_words
 from nodes.models import Cluster, DrbdNode
 from tests.app.recovery_stage import DISCARD, WAY, Killed, codes, parted_nodes, run
