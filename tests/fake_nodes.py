@@ -69,6 +69,8 @@ class FakeNodes:
         if words[0] == "lvcreate":
             name = words[words.index("--name") + 1]
             self.volumes.append(LvmVolume(vg=words[-1].split("/")[2], lv=name, size=1))
+        if words[0] == "lvremove":
+            self.volumes = [one for one in self.volumes if f"{one.vg}/{one.lv}" != words[-1]]
 
     @property
     def lines(self) -> list[str]:

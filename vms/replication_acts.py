@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,6 +21,7 @@ from hapanel.kernel.refusal import Refusal, Refused
 from hapanel.operations.asking import page_asker
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.drbd_action import (
+    DrbdPlan,
     DrbdWish,
     plan_drbd_action,
     request_drbd_action,
@@ -114,51 +116,72 @@ def cures_of(resource: Resource, offers: Sequence[NodeOffers]) -> list[Cure]:
     ]
 
 
+@dataclass(frozen=True)
+class Dialog:
+    """What the dialog of an act shows: its name, what it means, its plan, and where it posts."""
+
+    cluster: Cluster
+    resource: str
+    node: str
+    label: str | Promise
+    meaning: str | Promise
+    plan: DrbdPlan
+    url: str
+
+
 @requires(Permission.SEE_CLUSTERS)
 @require_http_methods(["GET", "POST"])
 def act(request: HttpRequest, cluster: str, resource: str, node: str, action: str) -> HttpResponse:
     """The dialog of one action on one node: a dialog for htmx, a page of its own without."""
     if action not in set(Action):
         raise Http404(action)
-    found = cluster_named(cluster)
-    wish = DrbdWish(found, resource, node, Action(action))
+    found, wanted = cluster_named(cluster), Action(action)
     form = ActForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        return _ask(request, found, wish, form)
-    return _dialog(request, found, wish, form, status=200 if not form.is_bound else 422)
-
-
-def _ask(request: HttpRequest, cluster: Cluster, wish: DrbdWish, form: ActForm) -> HttpResponse:
-    """Record the wish. The rule table is asked here: the dialog itself may be seen by everybody."""
-    if not may(request.user, Permission.REPAIR_REPLICATION):
-        return _dialog(request, cluster, wish, ActForm(), status=403)
-    told = DrbdWish(
-        wish.cluster, wish.resource, wish.node, wish.action, form.cleaned_data["confirm"]
-    )
-    try:
-        operation = request_drbd_action(told, page_asker(request))
-    except Refused as refused:
-        form.refuse(Refused(*(one for one in refused.refusals if one.field == "confirm")))
-        return _dialog(request, cluster, told, form, status=422)
-    if request.headers.get("HX-Request") == "true":
-        return progress(request, cluster, operation)
-    return redirect(operation)
-
-
-def _dialog(
-    request: HttpRequest, cluster: Cluster, wish: DrbdWish, form: ActForm, *, status: int
-) -> HttpResponse:
+    typed = form.cleaned_data["confirm"] if form.is_bound and form.is_valid() else ""
+    wish = DrbdWish(found, resource, node, wanted, typed)
     try:
         plan = plan_drbd_action(wish)
     except Refused as refused:
-        raise Http404(wish.resource) from refused
+        raise Http404(resource) from refused
+    dialog = Dialog(
+        cluster=found,
+        resource=resource,
+        node=node,
+        label=LABELS[wanted],
+        meaning=MEANINGS[wanted],
+        plan=plan,
+        url=reverse("replication-act", args=[cluster, resource, node, action]),
+    )
+    return answered(request, dialog, form, lambda: request_drbd_action(wish, page_asker(request)))
+
+
+def answered(
+    request: HttpRequest, dialog: Dialog, form: ActForm, ask: Callable[[], Operation]
+) -> HttpResponse:
+    """The dialog, or once it was sent what came of the wish that `ask` records.
+
+    The rule table is asked here: the dialog itself may be seen by everybody.
+    """
+    if not form.is_bound or not form.is_valid():
+        return _shown(request, dialog, form, status=422 if form.is_bound else 200)
+    if not may(request.user, Permission.REPAIR_REPLICATION):
+        return _shown(request, dialog, ActForm(), status=403)
+    try:
+        operation = ask()
+    except Refused as refused:
+        form.refuse(Refused(*(one for one in refused.refusals if one.field == "confirm")))
+        return _shown(request, dialog, form, status=422)
+    if request.headers.get("HX-Request") == "true":
+        return progress(request, dialog.cluster, operation)
+    return redirect(operation)
+
+
+def _shown(request: HttpRequest, dialog: Dialog, form: ActForm, *, status: int) -> HttpResponse:
     context: dict[str, Any] = {
-        "cluster": cluster,
-        "wish": wish,
-        "label": LABELS[wish.action],
-        "meaning": MEANINGS[wish.action],
-        "plan": plan,
-        "hinders": [one for one in plan.refusals if one.field != "confirm"],
+        "cluster": dialog.cluster,
+        "dialog": dialog,
+        "plan": dialog.plan,
+        "hinders": [one for one in dialog.plan.refusals if one.field != "confirm"],
         "form": form,
         "may_repair": may(request.user, Permission.REPAIR_REPLICATION),
         "section": "replication",

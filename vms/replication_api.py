@@ -21,6 +21,7 @@ from hapanel.drbd.findings import CODES, SEVERITIES, Code, Finding
 from hapanel.drbd.join import Side
 from hapanel.drbd.join import Sight as Seen
 from hapanel.drbd.link import End, Link
+from hapanel.drbd.snapshots import Snapshot, snapshots_of
 from hapanel.ports.replication import DiskState
 from hapanel.rest.filters import Filters
 from hapanel.rest.rows import ReadRows, RowContext
@@ -85,6 +86,17 @@ class DrbdNodeSerializer(DrbdLinkSerializer):
     links = DrbdLinkSerializer(many=True)
 
 
+class SnapshotSerializer(serializers.Serializer[Snapshot]):
+    """A snapshot that the split-brain assistant took. Size in bytes, `filled` in percent."""
+
+    node = serializers.CharField()
+    snapshot = serializers.CharField(source="path", help_text="GROUP/NAME")
+    origin = serializers.CharField(help_text="the volume that it was taken of")
+    size = serializers.IntegerField()
+    filled = serializers.FloatField(allow_null=True, help_text="100: full, and lost")
+    taken_at = serializers.DateTimeField(allow_null=True)
+
+
 class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
     """A DRBD resource, joined from all of its nodes."""
 
@@ -97,6 +109,7 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
     findings = serializers.SerializerMethodField()
     nodes = serializers.SerializerMethodField()
     volume_groups = serializers.SerializerMethodField()
+    snapshots = serializers.SerializerMethodField()
     guests = serializers.SerializerMethodField(help_text="vmids; null: not known")
     last_verify = serializers.SerializerMethodField(help_text="null: none that the panel followed")
     next_verify_at = serializers.SerializerMethodField(help_text="null: it is not repeated")
@@ -115,6 +128,7 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
             "findings",
             "nodes",
             "volume_groups",
+            "snapshots",
             "guests",
             "last_verify",
             "next_verify_at",
@@ -155,6 +169,12 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
 
     def get_volume_groups(self, row: DrbdResource) -> list[str]:
         return list(self._of(row).groups)
+
+    @extend_schema_field(SnapshotSerializer(many=True))
+    def get_snapshots(self, row: DrbdResource) -> list[dict[str, Any]]:
+        words = self.context["rows"].seen(row).known.words
+        found = [one for word in words for one in snapshots_of(row.name, word.node, word.lvm)]
+        return [dict(SnapshotSerializer(one).data) for one in found]
 
     @extend_schema_field(serializers.ListField(child=serializers.IntegerField(), allow_null=True))
     def get_guests(self, row: DrbdResource) -> list[int] | None:

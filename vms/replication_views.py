@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from hapanel.access import Permission, may
 from hapanel.drbd.findings import Evidence, Fact, Finding
+from hapanel.drbd.snapshots import snapshots_of
 from hapanel.observe.event_words import sentence
 from hapanel.observe.events import REPLICATION_FACTS
 from hapanel.ui.fragment import fragment
@@ -106,6 +107,11 @@ def _about(
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),
         "interfaces": interfaces_of(nodes, timezone.now()),
+        "snapshots": [
+            one
+            for word in seen.known.words
+            for one in snapshots_of(chosen.name, word.node, word.lvm)
+        ],
         "version": next((w.row.drbd_version for w in words.values() if w.row), ""),
     }
 

@@ -7,6 +7,7 @@ from vms import (
     migration_views,
     replication_acts,
     replication_views,
+    snapshot_views,
     split_brain_views,
     views,
 )
@@ -33,6 +34,11 @@ urlpatterns = [
         "clusters/<str:cluster>/replication/<str:resource>/<str:node>/<str:action>/",
         replication_acts.act,
         name="replication-act",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/<str:node>/snapshots/<str:group>/<str:name>/remove/",
+        snapshot_views.remove_snapshot,
+        name="remove-snapshot",
     ),
     path(
         "operations/<int:operation_id>/cancel-replication/",

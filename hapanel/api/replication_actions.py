@@ -21,6 +21,7 @@ from hapanel.operations.drbd_action import (
     plan_drbd_action,
     request_drbd_action,
 )
+from hapanel.operations.remove_snapshot import RemovalWish, plan_removal, request_removal
 from hapanel.operations.split_brain import (
     SplitBrainWish,
     plan_split_brain,
@@ -32,13 +33,13 @@ from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
 from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, YesNo
 from nodes.models import Cluster
 
-RESOLVE = "resolve-split-brain"
+RESOLVE, REMOVE = "resolve-split-brain", "remove-snapshot"
 
 
 class NewDrbdActionSerializer(StrictSerializer):
     """Do something to the resource on one of its nodes."""
 
-    action = Choice(choices=[*(each.value for each in Action), RESOLVE])
+    action = Choice(choices=[*(each.value for each in Action), RESOLVE, REMOVE])
     node = Text(max_length=63, required=False, help_text="where; not for resolve-split-brain")
     victim = Text(
         max_length=63, required=False, help_text="resolve-split-brain: whose changes are given up"
@@ -53,6 +54,11 @@ class NewDrbdActionSerializer(StrictSerializer):
         default="",
         help_text="resolve-split-brain with guests on both sides: the storage that takes the copies"
         " of the victim's guests; without it the one with most room",
+    )
+    snapshot = Text(
+        max_length=160,
+        required=False,
+        help_text="remove-snapshot: GROUP/NAME, one of the resource's snapshots",
     )
     confirm = Text(
         max_length=63,
@@ -105,6 +111,8 @@ class DrbdActionsView(APIView):
         found = known_cluster(cluster)
         if told["action"] == RESOLVE:
             return _resolve(request, found, name, told)
+        if told["action"] == REMOVE:
+            return _remove(request, found, name, told)
         return _act(request, found, name, told)
 
 
@@ -137,6 +145,19 @@ def _resolve(request: Request, cluster: Cluster, name: str, told: dict[str, Any]
         return Response(_plan_record(DrbdPlan(victim, lines, refusals, needs_name=True)))
     key = idempotency_of(request)
     operation = request_split_brain(
+        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
+    )
+    return accepted(request, operation, OperationSerializer, "api-operation")
+
+
+def _remove(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
+    wish = RemovalWish(
+        cluster, name, told.get("node", ""), told.get("snapshot", ""), told["confirm"]
+    )
+    if told["dry_run"]:
+        return Response(_plan_record(plan_removal(wish)))
+    key = idempotency_of(request)
+    operation = request_removal(
         wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
     )
     return accepted(request, operation, OperationSerializer, "api-operation")

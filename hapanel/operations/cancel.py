@@ -111,6 +111,8 @@ def _cannot_be_held(operation: Operation) -> bool:
     """Whether DRBD was told something that is neither a sync nor can be left half-way."""
     if operation.kind == Kind.RESOLVE_SPLIT_BRAIN:
         return bool(operation.memo.get("discarding") or operation.memo.get("undoing"))
+    if operation.kind == Kind.REMOVE_SNAPSHOT:
+        return True
     return operation.kind == Kind.DRBD_ACTION and operation.params.get("action") not in PAUSED
 
 

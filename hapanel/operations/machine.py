@@ -22,6 +22,7 @@ from hapanel.operations import (
     drbd_action_steps,
     ha_change_steps,
     migrate_steps,
+    remove_snapshot_steps,
     split_brain_steps,
     ssh_access_steps,
     switch_lab_steps,
@@ -69,6 +70,7 @@ STEPS: dict[Kind, dict[Step, Step_]] = {
     **dict.fromkeys(HA_KINDS, ha_change_steps.STEPS),
     Kind.DRBD_ACTION: drbd_action_steps.STEPS,
     Kind.RESOLVE_SPLIT_BRAIN: split_brain_steps.STEPS,
+    Kind.REMOVE_SNAPSHOT: remove_snapshot_steps.STEPS,
 }
 FIRST_STEP = {
     Kind.MIGRATE: Step.PREFLIGHT,
@@ -79,6 +81,7 @@ FIRST_STEP = {
     **dict.fromkeys(HA_KINDS, Step.PREFLIGHT),
     Kind.DRBD_ACTION: Step.PREFLIGHT,
     Kind.RESOLVE_SPLIT_BRAIN: Step.PREFLIGHT,
+    Kind.REMOVE_SNAPSHOT: Step.PREFLIGHT,
 }
 
 logger = logging.getLogger(__name__)

@@ -44,6 +44,7 @@ class Kind(models.TextChoices):
     CHANGE_SSH = "change_ssh", _("Change ssh access")
     DRBD_ACTION = "drbd_action", _("Replication")
     RESOLVE_SPLIT_BRAIN = "resolve_split_brain", _("Split-brain recovery")
+    REMOVE_SNAPSHOT = "remove_snapshot", _("Remove snapshot")
     ADD_HA_RESOURCE = "add_ha_resource", _("Put under HA")
     CHANGE_HA_RESOURCE = "change_ha_resource", _("Change HA resource")
     REMOVE_HA_RESOURCE = "remove_ha_resource", _("Take out of HA")

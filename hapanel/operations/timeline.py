@@ -29,6 +29,7 @@ _ASKED = {
     Kind.ARM_HA: "ha_arm_requested",
     Kind.DRBD_ACTION: "drbd_action_requested",
     Kind.RESOLVE_SPLIT_BRAIN: "split_brain_recovery_requested",
+    Kind.REMOVE_SNAPSHOT: "snapshot_removal_requested",
 }
 _ENDED = {
     Kind.MIGRATE: "migration_ended",
@@ -46,6 +47,7 @@ _ENDED = {
     Kind.ARM_HA: "ha_arm_ended",
     Kind.DRBD_ACTION: "drbd_action_ended",
     Kind.RESOLVE_SPLIT_BRAIN: "split_brain_recovery_ended",
+    Kind.REMOVE_SNAPSHOT: "snapshot_removal_ended",
 }
 
 

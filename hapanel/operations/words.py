@@ -93,6 +93,7 @@ TIMELINE: dict[str, str | Promise] = {
     "split_brain_kept": _("The copies are kept: %(copies)s."),
     "split_brain_over": _("The split brain is over; %(node)s has what the other side has."),
     "split_brain_left": _("It was left before anything was given up on %(node)s."),
+    "snapshot_removed": _("The snapshot %(snapshot)s is gone from %(node)s."),
     "drbd_checked": _("Both sides were looked at: nothing speaks against it."),
     "drbd_ordered": _("On %(node)s: %(line)s"),
     "drbd_unanswered": _(

@@ -8,6 +8,7 @@ bytes.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from hapanel.ports.datacenter import Struct
@@ -61,12 +62,21 @@ class LvmGroup(Struct, frozen=True, kw_only=True):
 
 
 class LvmVolume(Struct, frozen=True, kw_only=True):
-    """A logical volume of the node, as `lvs` tells it."""
+    """A logical volume of the node, as `lvs` tells it.
+
+    Of a snapshot `origin` is the volume that it was taken of, `filled` how much of its room is used
+    (percent), and `is_lost` that it ran full and holds nothing any more. `made_at` is by the node's
+    clock, None where the node's script does not tell it.
+    """
 
     vg: str
     lv: str
     size: int
     active: bool | None = None
+    origin: str = ""
+    filled: float | None = None
+    is_lost: bool = False
+    made_at: datetime | None = None
 
 
 class LvmDisk(Struct, frozen=True, kw_only=True):

@@ -313,6 +313,8 @@ ACTIONS: dict[str, Promise] = {
     "cluster_removed": _("removed a cluster from the panel"),
     "split_brain_recovery_requested": _("asked to end a split brain"),
     "split_brain_recovery_ended": _("a split-brain recovery ended"),
+    "snapshot_removal_requested": _("asked to remove a snapshot"),
+    "snapshot_removal_ended": _("removing a snapshot ended"),
     "drbd_action_requested": _("asked to act on a DRBD resource"),
     "drbd_action_ended": _("an action on a DRBD resource ended"),
     "verify_schedule_set": _("let the verify of a DRBD resource repeat"),

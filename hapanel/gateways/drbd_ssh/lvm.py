@@ -7,6 +7,7 @@ The report is {"report": [{"vg": [{"vg_name": "...", "vg_size": "..."}]}]} with 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,12 +51,35 @@ def _group(row: _Row) -> LvmGroup:
 
 
 def _volume(row: _Row) -> LvmVolume:
-    # The fifth letter of lv_attr is the state, `a` for active (lvs(8)).
+    # The fifth letter of lv_attr is the state: `a` active, `I` a snapshot that ran full (lvs(8)).
     attributes = str(row.get("lv_attr", ""))
-    active = attributes[4] == "a" if len(attributes) > 4 else None
+    state = attributes[4] if len(attributes) > 4 else None
     return LvmVolume(
-        vg=str(row["vg_name"]), lv=str(row["lv_name"]), size=int(row["lv_size"]), active=active
+        vg=str(row["vg_name"]),
+        lv=str(row["lv_name"]),
+        size=int(row["lv_size"]),
+        active=None if state is None else state == "a",
+        origin=str(row.get("origin", "")),
+        filled=_filled(row),
+        is_lost=state == "I",
+        made_at=_made_at(row),
     )
+
+
+def _filled(row: _Row) -> float | None:
+    """Only snapshots and thin volumes tell it."""
+    try:
+        return float(row.get("data_percent", ""))
+    except ValueError:
+        return None
+
+
+def _made_at(row: _Row) -> datetime | None:
+    """lv_time as lvm.conf's time_format is by default; in another form it is unknown."""
+    try:
+        return datetime.strptime(str(row.get("lv_time", "")), "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        return None
 
 
 def _disk(row: _Row) -> LvmDisk:

@@ -5,8 +5,10 @@ Words of the tools: lvm2 2.03 (recordings of vgs and vgchange; the JSON form is 
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hapanel.lab.drbd.answers import Answer
 from hapanel.lab.drbd.declined import Declined
@@ -23,11 +25,12 @@ ROOT_BYTES = 96 * 1024**3
 
 @dataclass(frozen=True)
 class LogicalVolume:
-    """A volume of a group; `origin` of a snapshot."""
+    """A volume of a group; `origin` of a snapshot, `made` when (seconds since 1970)."""
 
     name: str
     size: int
     origin: str = ""
+    made: float = 0.0
 
 
 class NodeGroups:
@@ -38,6 +41,7 @@ class NodeGroups:
     ) -> None:
         self._kernel, self._node, self._disks = kernel, node, disks
         self._copies: dict[str, list[LogicalVolume]] = {}
+        self._since = time.time()
         self.active: dict[str, set[str]] = {}
         self.used: dict[str, set[str]] = {}
 
@@ -138,6 +142,7 @@ class NodeGroups:
         is_active = group == LOCAL_GROUP or volume.name in self.active.get(group, ())
         is_open = volume.name in self.used.get(group, ()) or volume.name == "root"
         kind = "s" if volume.origin else "-"
+        made = datetime.fromtimestamp(volume.made or self._since, UTC)
         attributes = f"{kind}wi-{'a' if is_active else '-'}{'o' if is_open else '-'}----"
         return {
             "lv_name": volume.name,
@@ -149,6 +154,7 @@ class NodeGroups:
             "origin": volume.origin,
             "data_percent": "0.10" if volume.origin else "",
             "devices": f"{device}(0)",
+            "lv_time": f"{made:%Y-%m-%d %H:%M:%S %z}",
         }
 
     def _vgs(self, words: list[str]) -> Answer:
@@ -225,7 +231,7 @@ class NodeGroups:
                 f'  Volume group "{group}" has insufficient free space ({free // EXTENT} extents)'
             )
             return Answer("", f"{text}: {size // EXTENT} required.\n", FAILED)
-        self._copies.setdefault(group, []).append(LogicalVolume(name, size, origin))
+        self._copies.setdefault(group, []).append(LogicalVolume(name, size, origin, time.time()))
         return Answer(f'  Logical volume "{name}" created.\n')
 
     def _lvremove(self, words: list[str]) -> Answer:

@@ -87,7 +87,7 @@ def operation_what(operation: Any) -> str:
     """What an operation does, in a few words: `Live migration, master → slave`."""
     if operation.kind == "switch_lab":
         return switch_text(operation.params)
-    if operation.kind == "drbd_action":
+    if operation.kind in ("drbd_action", "remove_snapshot"):
         return f"{operation.get_kind_display()}, {operation.source}"
     if operation.kind == "resolve_split_brain":
         kind = operation.get_kind_display()
