@@ -27,8 +27,9 @@ from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_acts import cures_of, offers_of
 from vms.replication_drawing import Row, rows_of
 from vms.replication_lvm import group_rows
+from vms.verify_panel import verify_shown
 
-PARTS = ("replication", "replication-files", "replication-history")
+PARTS = ("replication", "replication-verify", "replication-files", "replication-history")
 EVENTS_SHOWN = 20
 
 
@@ -103,6 +104,7 @@ def _about(
         "first": findings[0],
         "offers": offers,
         "cures": cures_of(chosen, offers),
+        "verify": verify_shown(cluster, chosen),
         "rows": rows,
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),

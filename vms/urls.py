@@ -9,6 +9,7 @@ from vms import (
     replication_views,
     snapshot_views,
     split_brain_views,
+    verify_views,
     views,
 )
 
@@ -29,6 +30,16 @@ urlpatterns = [
         "clusters/<str:cluster>/replication/<str:resource>/split-brain/",
         split_brain_views.split_brain,
         name="split-brain",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/verify-schedule/",
+        verify_views.verify_schedule,
+        name="verify-schedule",
+    ),
+    path(
+        "clusters/<str:cluster>/replication/<str:resource>/verify-schedule/remove/",
+        verify_views.remove_verify_schedule,
+        name="remove-verify-schedule",
     ),
     path(
         "clusters/<str:cluster>/replication/<str:resource>/<str:node>/<str:action>/",

@@ -15,7 +15,7 @@ EVERY: dict[Every, str | Promise] = {
     Every.WEEK: _("Every week"),
     Every.TWO_WEEKS: _("Every two weeks"),
     Every.FOUR_WEEKS: _("Every four weeks"),
-    Every.MONTH: _("Once a month, on the first such day"),
+    Every.MONTH: _("Monthly, on the first such day"),
 }
 DAYS: dict[Weekday, str | Promise] = {day: WEEKDAYS[number] for number, day in enumerate(Weekday)}
 
@@ -33,3 +33,23 @@ def rhythm_sentence(rhythm: Rhythm) -> str:
         "time": time_format(rhythm.at, pgettext("time of day, minutes", "H:i")),
         "zone": settings.TIME_ZONE,
     }
+
+
+def mending_words(resource: str, primary: list[str], secondary: list[str]) -> str:
+    """What to do about copies that differ, by the roles of the nodes."""
+    if not primary:
+        return gettext(
+            "Neither node is Primary. Make the one with the right data Primary, then disconnect "
+            "the other and connect it again: what differs is then copied. DRBD does not do so by "
+            "itself."
+        )
+    if not secondary:
+        return gettext(
+            "All nodes are Primary, so none gives way. Move the guests off one whose copy may be "
+            "written over, deactivate its volume group and make it Secondary; then disconnect and "
+            "connect it. DRBD does not do so by itself."
+        )
+    return gettext(
+        "Disconnect %(resource)s on %(node)s and connect it again: what differs is then copied "
+        "from %(peer)s, where it is Primary. DRBD does not do so by itself."
+    ) % {"resource": resource, "node": secondary[0], "peer": primary[0]}

@@ -39,6 +39,7 @@ PAGES = {
     "capacity": "{cluster}capacity/?cores=4&memory=8&disk=20&storage=",
     "replication": "{cluster}replication/",
     "replication-act": "{cluster}replication/rs/slave/verify/",
+    "verify-schedule": "{cluster}replication/rs/verify-schedule/",
     "split-brain": "{cluster}replication/rs/split-brain/",
     "node-replication": "{cluster}nodes/{node}/replication/",
     "migrations": "{cluster}migrations/",

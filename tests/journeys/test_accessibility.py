@@ -28,6 +28,7 @@ PAGES = [
     "/clusters/clusterubd/guests/100/ha/",
     "/clusters/clusterubd/replication/",
     "/clusters/clusterubd/replication/rs/slave/verify/",
+    "/clusters/clusterubd/replication/rs/verify-schedule/",
     "/clusters/clusterubd/replication/rs/split-brain/",
     "/clusters/clusterubd/migrations/",
     "/lab/",

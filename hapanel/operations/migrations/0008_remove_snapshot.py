@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('operations', '0006_split_brain'),
+        ('operations', '0007_verify_schedules'),
     ]
 
     operations = [
