@@ -73,7 +73,8 @@ def phases(operation: Any) -> list[Phase]:
 
 def _recovery(operation: Any) -> list[Phase]:
     """A look at both sides, then the steps that it led to."""
-    steps = [step_words(record) for record in operation.memo.get("steps", ())]
+    guests = operation.memo.get("guests", {})
+    steps = [step_words(record, guests) for record in operation.memo.get("steps", ())]
     reached = operation.memo.get("at", 0) + 1 if steps else 0
     return [
         Phase(_state(operation.state, at, reached), word)
@@ -98,7 +99,8 @@ def step_word(operation: Any) -> str:
     """Where a running operation stands, in a few words."""
     steps = operation.memo.get("steps") if operation.kind == "resolve_split_brain" else None
     if steps:
-        return step_words(steps[min(operation.memo["at"], len(steps) - 1)])
+        step = steps[min(operation.memo["at"], len(steps) - 1)]
+        return step_words(step, operation.memo.get("guests", {}))
     if operation.resource and operation.step == "intended":
         return gettext("About to tell the node")  # over ssh; Proxmox has no part in it
     return str(operation.get_step_display())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -19,10 +20,17 @@ _WORDS: dict[Act, str | Promise] = {
     Act.SYNC: _("Sync %(node)s until both sides are UpToDate"),
     Act.PRIMARY: _("Make %(node)s Primary again"),
     Act.ACTIVATE: _("Open the volume group %(about)s on %(node)s again"),
+    Act.STOP: _("Shut down %(guest)s on %(node)s"),
+    Act.BACKUP: _("Copy %(guest)s off the resource"),
+    Act.MOVE: _("Move the configuration of %(guest)s to the other side"),
+    Act.RESTORE: _("Restore %(guest)s on %(node)s from its copy"),
+    Act.START: _("Start %(guest)s on %(node)s"),
 }
 
 
-def step_words(record: Mapping[str, str]) -> str:
-    """The name of one step of `Operation.memo`."""
+def step_words(record: Mapping[str, str], guests: Mapping[str, Mapping[str, Any]]) -> str:
+    """The name of one step of `Operation.memo`, whose `guests` are those that are copied."""
     step = RecoveryStep.from_record(record)
-    return str(_WORDS[step.act]) % {"node": step.node, "about": step.about}
+    name = guests.get(step.about, {}).get("name", "")
+    guest = f"{step.about} {name}".strip()
+    return str(_WORDS[step.act]) % {"node": step.node, "about": step.about, "guest": guest}

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from hapanel.accounts.models import User
-from hapanel.drbd.recovery import Act, RecoveryStep
+from hapanel.drbd.recovery import OF_GUESTS, Act, RecoveryStep
 from hapanel.kernel.refusal import Refused
 from hapanel.observe import replication_desk
 from hapanel.operations.cancel import request_cancel
@@ -218,8 +218,10 @@ def test_its_page_lists_every_step_and_where_it_stands(
 
 @pytest.mark.parametrize("act", Act)
 def test_every_step_has_its_words(act: Act) -> None:
-    words = step_words(RecoveryStep(act, "slave", "", "vg_drbd").as_record())
-    assert "slave" in words
+    about = "101" if act in OF_GUESTS else "vg_drbd"
+    step = RecoveryStep(act, "slave", "", about).as_record()
+    words = step_words(step, {"101": {"name": "elearning"}})
+    assert ("101 elearning" if act in OF_GUESTS else "slave") in words
     assert "%" not in words
 
 

@@ -103,17 +103,6 @@ def operation_what(operation: Any) -> str:
 
 
 @register.simple_tag
-def recovery_now(operation: Any) -> dict[str, Any] | None:
-    """Which step of a split-brain recovery is under way: its number, how many there are, the node,
-    and the line; None before there are any."""
-    steps, at = operation.memo.get("steps"), operation.memo.get("at", 0)
-    if operation.kind != "resolve_split_brain" or not steps or at >= len(steps):
-        return None
-    step = steps[at]
-    return {"number": at + 1, "all": len(steps), "node": step["node"], "line": step["line"]}
-
-
-@register.simple_tag
 def rescued(operation: Any) -> list[dict[str, str]]:
     """Of each guest that a split-brain recovery copied: its name, its copy, and where it is now."""
     if operation.kind != "resolve_split_brain":
