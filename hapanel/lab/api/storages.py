@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hapanel.lab.api.routing import Call, Needs, api
+from hapanel.lab.backup.retention import PRUNE
 from hapanel.lab.errors import MODIFIED, died
 from hapanel.lab.formats import NODE_NAME, STORAGE_ID
 from hapanel.lab.schema import Param, Type, flag, items_of, maybe
@@ -28,7 +29,7 @@ CHANGEABLE = [
             "blocksize", "bwlimit", "comstar_hg", "comstar_tg", "content", "content-dirs",
             "data-pool", "encryption-key", "fs-name", "is_mountpoint", "keyring", "lio_tpg",
             "master-pubkey", "monhost", "mountpoint", "namespace", "options", "pool",
-            "prune-backups", "saferemove_throughput", "server", "subdir", "username",
+            "saferemove_throughput", "server", "subdir", "username",
             "zfs-base-path",
         )
     ),
@@ -49,6 +50,7 @@ CHANGEABLE = [
     maybe("port", Type.INTEGER, minimum=1, maximum=65535),
     maybe("preallocation", enum=("off", "metadata", "falloc", "full")),
     maybe("saferemove-stepsize", Type.INTEGER, enum=("1", "2", "4", "8", "16", "32")),
+    maybe("prune-backups", check=PRUNE.checker()),
     maybe("smbversion", enum=("default", "2.0", "2.1", "3", "3.0", "3.11")),
 ]  # fmt: skip
 

@@ -3,17 +3,19 @@
 from hapanel.ha.engine.words import Requested
 from hapanel.lab.api.routing import Call, api
 from hapanel.lab.backup.job import TASK_TYPE, dumping
-from hapanel.lab.backup.order import COMPRESSORS, MODES, SNAPSHOT, DumpOrder, Rules
+from hapanel.lab.backup.order import COMPRESSORS, DEFAULT_STORAGE, MODES, SNAPSHOT, DumpOrder, Rules
 from hapanel.lab.backup.retention import PRUNE, keep_of
 from hapanel.lab.errors import bad_parameters
 from hapanel.lab.formats import NODE_NAME, STORAGE_ID, VMID_LIST
+from hapanel.lab.properties import Format
 from hapanel.lab.schema import Type, flag, items_of, maybe
 from hapanel.lab.world import Guest
 
 COMMAND_LINE_ONLY = "option is only allowed on the command line interface."
 ROOTS = ("tmpdir", "dumpdir", "script", "job-id")
 LIMITING = ("bwlimit", "ionice", "performance")
-DEFAULT_STORAGE = "local"
+PLACES = ("dumpdir", "script", "tmpdir")
+FLEECING = Format((flag("enabled"), maybe("storage", **STORAGE_ID)), bare="enabled")
 
 
 @api.on(
@@ -28,7 +30,7 @@ DEFAULT_STORAGE = "local"
         maybe("dumpdir"),
         maybe("exclude", **VMID_LIST),
         maybe("exclude-path", Type.ARRAY),
-        maybe("fleecing"),
+        maybe("fleecing", check=FLEECING.checker()),
         maybe("ionice", Type.INTEGER, minimum=0, maximum=8),
         maybe("job-id", max_length=50, pattern=r"\S+"),
         maybe("lockwait", Type.INTEGER, minimum=0),
@@ -65,7 +67,8 @@ async def vzdump(call: Call) -> object:
         await _stop_running(call)
     if not here and (call.flag("stop") or not _everyone(call)):
         return "OK"
-    call.need(f"/storage/{call.text('storage', DEFAULT_STORAGE)}", "Datastore.AllocateSpace")
+    for storage in (call.text("storage", DEFAULT_STORAGE), *_fleecing_storage(call)):
+        call.need(f"/storage/{storage}", "Datastore.AllocateSpace")
     work = dumping(call.world, call.node, _order(call, here, elsewhere), _rules(call))
     return call.fork(TASK_TYPE, here[0] if len(here) == 1 else "", work)
 
@@ -97,6 +100,11 @@ def _check_limits_of_others(call: Call) -> None:
         call.need(f"/storage/{call.text('storage', DEFAULT_STORAGE)}", "Datastore.Allocate")
 
 
+def _fleecing_storage(call: Call) -> list[str]:
+    values = FLEECING.parse(call.text("fleecing"))
+    return [values["storage"]] if "storage" in values else []
+
+
 def _everyone(call: Call) -> bool:
     return call.flag("all") or (call.has("exclude") and not call.has("pool"))
 
@@ -122,7 +130,7 @@ def _order(call: Call, here: tuple[int, ...], elsewhere: tuple[int, ...]) -> Dum
         command=_command(call),
         vmids=here,
         skipped=elsewhere,
-        storage=call.text("storage", DEFAULT_STORAGE),
+        storage=call.text("storage") or None,
         mode=call.text("mode", SNAPSHOT),
         compress=call.text("compress", "0"),
         everyone=_everyone(call),
@@ -133,6 +141,7 @@ def _order(call: Call, here: tuple[int, ...], elsewhere: tuple[int, ...]) -> Dum
         bwlimit=call.number("bwlimit"),
         ionice=call.number("ionice", 7),
         stop_wait=call.number("stopwait", 10),
+        places={name: call.text(name) for name in PLACES if call.has(name)},
     )
 
 

@@ -6,7 +6,7 @@ Facts: pve-manager VZDump.pm and API2/VZDump.pm.
 import asyncio
 from collections.abc import Iterator
 
-from hapanel.lab.backup.order import DumpOrder, Rules
+from hapanel.lab.backup.order import DEFAULT_STORAGE, DumpOrder, Rules
 from hapanel.lab.backup.retention import keep_of
 from hapanel.lab.backup.turn import Target, Turn
 from hapanel.lab.backup.wording import Report
@@ -48,10 +48,13 @@ def dumping(world: World, node: str, order: DumpOrder, rules: Rules) -> Work:
 
 def _target(world: World, node: str, order: DumpOrder) -> Target:
     """The storage, if archives may go there. Raises TaskFailed with all that is against it."""
-    name = order.storage
+    if order.storage and "dumpdir" in order.places:
+        raise TaskFailed("cannot use options 'storage' and 'dumpdir' at the same time")
+    name, faults = order.storage or DEFAULT_STORAGE, _not_there(order)
     storage = world.storages.get(name)
     fault = _not_usable(storage, name, node)
-    faults = [f"could not activate storage '{name}': {fault}"] if fault else []
+    if fault:
+        faults.append(f"could not activate storage '{name}': {fault}")
     info = "could not get storage information for"
     if storage is None:
         faults.append(f"{info} '{name}': {fault}")
@@ -64,6 +67,17 @@ def _target(world: World, node: str, order: DumpOrder) -> Target:
     if keep is None:
         keep = keep_of(str(storage.options.get("prune-backups", "keep-all=1")))
     return Target(storage, node, keep)
+
+
+def _not_there(order: DumpOrder) -> list[str]:
+    """Directories and hook scripts that nobody finds on the node."""
+    places, faults = order.places, []
+    if "script" in places:
+        faults.append(f"The hook script '{places['script']}' is not executable.")
+    for name in ("dumpdir", "tmpdir"):
+        if name in places:
+            faults.append(f"{name} '{places[name]}' does not exist")
+    return faults
 
 
 def _not_usable(storage: Storage | None, name: str, node: str) -> str | None:

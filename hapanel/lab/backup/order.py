@@ -1,12 +1,13 @@
 """What a backup job was asked for, and what it may ask itself."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from hapanel.lab.backup.retention import Keep
 from hapanel.lab.names import Kind
 from hapanel.lab.world import Guest
 
+DEFAULT_STORAGE = "local"
 SNAPSHOT, SUSPEND, STOP = MODES = ("snapshot", "suspend", "stop")
 # What `compress` says: the ending of the file, and how much smaller zeros and text become.
 COMPRESSORS = {
@@ -18,13 +19,14 @@ COMPRESSORS = {
 @dataclass(frozen=True)
 class DumpOrder:
     """`skipped` are guests of other nodes, `everyone` leaves out whom the caller may not back up.
-    `stop_wait` is in minutes, `bwlimit` in KiB a second.
+    `stop_wait` is in minutes, `bwlimit` in KiB a second. `places` are directories and files of the
+    node that were named (`dumpdir`, `tmpdir`, `script`): the lab's nodes have none.
     """
 
     command: str
     vmids: tuple[int, ...]
     skipped: tuple[int, ...]
-    storage: str
+    storage: str | None = None
     mode: str = SNAPSHOT
     compress: str = "0"
     everyone: bool = False
@@ -35,6 +37,7 @@ class DumpOrder:
     bwlimit: int = 0
     ionice: int = 7
     stop_wait: int = 10
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def format(self, kind: Kind) -> str:
         """`vma.zst`, `tar`, ..."""

@@ -134,6 +134,12 @@ def test_a_job_says_what_is_wrong_with_its_storage_or_its_guests() -> None:
         ):  # fmt: skip
             upid = await root.do("POST", DUMP, vmid=100, storage=storage)
             assert (await done(story, root, upid))[0] == words
+        upid = await root.do("POST", DUMP, vmid=100, dumpdir="/mnt/usb", script="/root/hook")
+        assert (await done(story, root, upid))[0] == (
+            "The hook script '/root/hook' is not executable. dumpdir '/mnt/usb' does not exist"
+        )
+        upid = await root.do("POST", DUMP, vmid=100, dumpdir="/mnt/usb", storage="local")
+        assert (await done(story, root, upid))[0].startswith("cannot use options 'storage' and")
         await root.do("PUT", "/storage/local", nodes="slave")
         upid = await root.do("POST", DUMP, vmid=100, storage="local")
         assert (await done(story, root, upid))[0].endswith("is not available on node 'master'")
@@ -348,12 +354,19 @@ def test_archives_are_deleted_kept_and_thinned_out() -> None:
         assert await root.get(CONTENT, content="backup") == []
         now = (await root.get("/nodes/master/storage/local/status"))["used"]
         assert used - now == archive["size"]
-        for _ in range(3):
-            last = await dump(story, root, 101, **{"prune-backups": "keep-last=1"})
+        wrong = await root.faults("PUT", "/storage/local", **{"prune-backups": "keep-none=1"})
+        assert "invalid key in comma-separated list property: keep-none" in wrong["prune-backups"]
+        await root.do("PUT", "/storage/local", **{"prune-backups": "keep-last=1"})
+        for _ in range(2):
+            last = await dump(story, root, 101)
         assert await root.get(CONTENT, content="backup") == [last]
         assert "INFO: pruned 1 backup(s) not covered by keep-retention policy" in (
             story.task("master", "vzdump").lines
         )
+        upid = await root.do("POST", DUMP, vmid=101, remove=0)
+        status, log = await done(story, root, upid)
+        assert status == "job errors"
+        assert any("There is a max backup limit of 1 enforced" in line for line in log)
 
     scene(act)
 
