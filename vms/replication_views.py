@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -47,6 +48,13 @@ class EvidenceShown:
     @property
     def is_age(self) -> bool:
         return self.evidence.fact in {Fact.AGE, Fact.BOTH_PRIMARY}
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was, of facts that are moments."""
+        if self.evidence.fact not in {Fact.LAST_PRIMARY, Fact.APART_SINCE}:
+            return None
+        return datetime.fromisoformat(str(self.evidence.value))
 
 
 @dataclass(frozen=True, slots=True)

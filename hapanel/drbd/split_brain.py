@@ -36,7 +36,10 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CopyEvidence:
-    """What is known of one side's copy of one volume. None is not known, `guests` included."""
+    """What is known of one side's copy of one volume. None is not known, `guests` included.
+
+    `last_primary` is of a side that was Primary and is not any more.
+    """
 
     node: str
     volume: int
@@ -166,7 +169,9 @@ def _copy(end: End, number: int, circumstances: Circumstances) -> CopyEvidence:
         connection_state=end.peer.connection_state,
         out_of_sync=seen.out_of_sync if seen else None,
         generations=seen.generations if seen else None,
-        last_primary=circumstances.last_primary.get(end.node),
+        last_primary=None
+        if end.state.role is Role.PRIMARY
+        else circumstances.last_primary.get(end.node),
         guests=None if guests is None else tuple(one for one in guests if one.node == end.node),
     )
 

@@ -173,7 +173,8 @@ def _between(found: Divergence, resource: str, circumstances: Circumstances) -> 
             return Proposal(victim, _NOT_PRIMARY, names)
     for victim, winner in ((found.first, found.second), (found.second, found.first)):
         lost, kept = (circumstances.last_primary.get(node) for node in (victim, winner))
-        if lost and kept and lost < kept:
+        # Of one that still is Primary nobody can say that it was so before the other.
+        if found.role(victim) is not Role.PRIMARY and lost and kept and lost < kept:
             names = {"victim": victim, "winner": winner, "resource": resource}
             return Proposal(victim, _OLDER, names)
     return Proposal(None, _NOT_TELLING, {"resource": resource})

@@ -68,6 +68,21 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (part) part.busy = event.detail.requestConfig.elt;
 });
 
+/* A part that is fetched anew comes as the server folds it: what somebody has unfolded stays so. */
+const foldings = new Map(); // id of a details -> whether it was open
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  event.detail.target.querySelectorAll("details[id]").forEach((one) => foldings.set(one.id, one.open));
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  foldings.forEach((open, id) => {
+    const one = document.getElementById(id);
+    if (one) one.open = open;
+  });
+  foldings.clear();
+});
+
 function refreshAll() { liveParts().forEach((element) => refresh(element)); }
 
 /* An answer may bring a part whose news came while it was under way, to a page without that part. */

@@ -62,6 +62,7 @@ def _split(demo: DemoSet, page: Page) -> None:
 def _check_evidence(page: Page) -> None:
     """What the page says of both sides, next to each other."""
     page.get_by_text("What this rests on").click()
+    page.evaluate("htmx.trigger('#replication', 'refresh')")
     sides = page.locator(".verdict .columns > div")
     expect(sides).to_have_count(2)
     ids = set()
@@ -73,6 +74,7 @@ def _check_evidence(page: Page) -> None:
         assert (float(size) >= wrote, unit) == (True, "MiB"), "less than was written there"
         assert facts.get("Guests") == ("100 siakad, 101 elearning" if wrote == 8.0 else None)
         ids.add(facts["Generation"])
+        expect(side.locator("dl")).to_be_visible()  # still unfolded in what was fetched meanwhile
     assert len(ids) == 2, "both descend from each other"
 
 

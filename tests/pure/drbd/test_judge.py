@@ -157,7 +157,14 @@ def test_a_split_brain_has_both_sides_evidence() -> None:
     assert rows["master", Fact.OUT_OF_SYNC] == 3 * 1024
     assert rows["slave", Fact.OUT_OF_SYNC] == 5 * 1024
     assert rows["master", Fact.GUESTS] == "100 siakad"
-    assert rows["slave", Fact.LAST_PRIMARY] == NOW.isoformat()
+    assert ("slave", Fact.LAST_PRIMARY) not in rows  # it still is
+
+
+def test_of_a_side_that_is_primary_no_more_it_is_said_when_it_was_last() -> None:
+    sides = (told("master", P, peer(ALONE, oos=3)), told("slave", S, peer(ALONE, oos=5)))
+    judgement = judged(*sides, given=Circumstances(last_primary={"master": NOW, "slave": NOW}))
+    last = [one for one in judgement.findings[0].evidence if one.fact is Fact.LAST_PRIMARY]
+    assert [(one.node, one.value) for one in last] == [("slave", NOW.isoformat())]
 
 
 def test_a_split_brain_of_two_secondaries_is_one_too() -> None:

@@ -106,6 +106,8 @@ def test_who_was_primary_last_wins_among_two_secondaries() -> None:
     )
     sides = (told("master", S, peer(ALONE, oos=3)), told("slave", S, peer(ALONE, oos=5)))
     assert proposal(*sides, given=given).victim == "slave"
+    # Two that are Primary both still are: since when each is known says nothing.
+    assert proposal(*split(), given=given).victim is None
 
 
 def test_nothing_is_proposed_from_the_number_of_changed_bytes() -> None:
