@@ -390,7 +390,7 @@ def _read_rarely(cluster: Cluster, node: NodeReplication, scene: Scene) -> None:
         )
         desk.read_files(cluster.pk, node.node, files)
     state = node.status.resource("rs") if node.status else None
-    if state is None or state.role is Role.PRIMARY:
+    if state is not None and state.role is Role.PRIMARY:
         desk.read_lvm(cluster.pk, node.node, _LVM)
 
 

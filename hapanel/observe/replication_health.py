@@ -22,16 +22,17 @@ def judge_anew(cluster: Cluster, at: datetime, journal: Journal) -> None:
 
 
 def _write(resource: Resource, record: DrbdResource, at: datetime, journal: Journal) -> None:
-    judgement = resource.judgement
-    first = next((f for f in judgement.findings if f.code not in FLEETING), judgement.findings[0])
+    lasting = [one for one in resource.judgement.findings if one.code not in FLEETING]
+    health = lasting[0].code.value if lasting else record.health
     apart_since = _apart_since(resource, record, at)
-    if first.code.value == record.health and apart_since == record.apart_since:
+    if health == record.health and apart_since == record.apart_since:
         return
-    if first.code.value != record.health:
+    if lasting and health != record.health:
+        first = lasting[0]
         if record.health or first.severity is not Severity.OK:
             journal.tell([_judged(resource.name, first.code, first.severity, record.health)])
         record.since = at
-    record.health, record.apart_since = first.code.value, apart_since
+    record.health, record.apart_since = health, apart_since
     DrbdResource.objects.filter(pk=record.pk).update(
         health=record.health, since=record.since, apart_since=apart_since
     )

@@ -14,6 +14,7 @@ from hapanel.live.stream import Kind, publish
 from hapanel.operations.work import Work
 from hapanel.ports.errors import ClusterError
 from hapanel.ports.node_shell import LvmReport
+from hapanel.ports.replication import Role
 from nodes.models import Cluster, DrbdNode
 from vms.replication import Resource, replication_of
 
@@ -35,8 +36,11 @@ def recorded_scene(resource: Resource, node: str) -> Scene:
 
 def offered_scene(resource: Resource, node: str) -> Scene:
     """The scene for what is offered to people, with the groups that were active when they were read
-    last."""
+    last. Nothing is open on a Secondary."""
     active = resource.active_groups.get(node)
+    side = resource.replication.side(node)
+    if side is not None and side.now is not None and side.now.role is Role.SECONDARY:
+        active = ()
     return replace(recorded_scene(resource, node), active_groups=active)
 
 
