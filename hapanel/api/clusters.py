@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiResponse,
@@ -14,14 +16,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
-from hapanel.api.asker import asker_of
-from hapanel.api.operations import OperationSerializer, accepted
+from hapanel.api.operations import OperationSerializer, recorded
 from hapanel.audit.actor import actor_of
 from hapanel.operations.add_cluster import request_add_cluster
 from hapanel.operations.change_cluster import request_change_cluster
 from hapanel.operations.remove_cluster import remove_cluster
 from hapanel.operations.wishes import ClusterChange, NewCluster
-from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.rows import ReadRows
 from hapanel.rest.schema import IDEMPOTENCY_KEY
 from hapanel.rest.strict import StrictSerializer, Text
@@ -111,11 +111,7 @@ class ClusterViewSet(ReadRows, GenericViewSet[Cluster]):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         new = NewCluster(addresses=tuple(values.pop("addresses")), **values)
-        key = idempotency_of(request)
-        operation = request_add_cluster(
-            new, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-        )
-        return accepted(request, operation, OperationSerializer, "api-operation")
+        return recorded(request, partial(request_add_cluster, new))
 
     @extend_schema(
         operation_id="change_cluster",
@@ -132,15 +128,7 @@ class ClusterViewSet(ReadRows, GenericViewSet[Cluster]):
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
         change = ClusterChange(addresses=tuple(values.pop("addresses", ())), **values)
-        key = idempotency_of(request)
-        operation = request_change_cluster(
-            cluster,
-            change,
-            asker_of(request),
-            idempotency_key=key.key,
-            body_digest=key.body_digest,
-        )
-        return accepted(request, operation, OperationSerializer, "api-operation")
+        return recorded(request, partial(request_change_cluster, cluster, change))
 
     @extend_schema(operation_id="remove_cluster", summary="Stop watching a cluster")
     def destroy(self, request: Request, **_kwargs: str) -> Response:

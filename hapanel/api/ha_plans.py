@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext
@@ -10,13 +11,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hapanel.api.asker import asker_of
-from hapanel.api.operations import OperationSerializer, accepted
+from hapanel.api.forecasts import ReasonSerializer
+from hapanel.api.operations import OperationSerializer, recorded
 from hapanel.ha.change.effect import Change, Difference
 from hapanel.ha.change.wish import HaChange, Verb
 from hapanel.kernel.refusal import Refused
 from hapanel.operations.ha_change import HaPlan, plan_ha_change, request_ha_change
-from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.refusals import MALFORMED, UNKNOWN_PARAMETER
 from hapanel.rest.schema import RefusalSerializer
@@ -41,13 +41,6 @@ class EffectSerializer(serializers.Serializer[Values]):
     because = serializers.CharField(help_text="in the language of Accept-Language")
 
 
-class DoubtSerializer(serializers.Serializer[Values]):
-    """What was not known and may change the answer."""
-
-    code = serializers.CharField()
-    because = serializers.CharField()
-
-
 class HaPlanSerializer(serializers.Serializer[Values]):
     """What the change would do, judged from what was last seen. Possible only without refusals."""
 
@@ -62,7 +55,7 @@ class HaPlanSerializer(serializers.Serializer[Values]):
         child=serializers.CharField(), help_text="the nodes whose loss was thought through"
     )
     members = serializers.IntegerField(help_text="of so many that there are")
-    unknowns = DoubtSerializer(many=True)
+    unknowns = ReasonSerializer(many=True, help_text="what was not known and may change the answer")
     judged_from = serializers.DateTimeField(allow_null=True)
 
 
@@ -91,15 +84,7 @@ def carry_out(request: Request, cluster: Cluster, change: HaChange, *, dry_run: 
         if missing:
             raise Refused(*missing)
         return Response(_plan_record(plan))
-    key = idempotency_of(request)
-    operation = request_ha_change(
-        cluster,
-        change,
-        asker_of(request),
-        idempotency_key=key.key,
-        body_digest=key.body_digest,
-    )
-    return accepted(request, operation, OperationSerializer, "api-operation")
+    return recorded(request, partial(request_ha_change, cluster, change))
 
 
 def _plan_record(plan: HaPlan) -> Values:

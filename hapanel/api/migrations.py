@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import (
@@ -18,7 +19,13 @@ from rest_framework.viewsets import GenericViewSet
 from hapanel.access import Permission
 from hapanel.api.asker import asker_of
 from hapanel.api.known import known_cluster
-from hapanel.api.operations import NewestFirst, OperationFilter, OperationSerializer, accepted
+from hapanel.api.operations import (
+    NewestFirst,
+    OperationFilter,
+    OperationSerializer,
+    accepted,
+    recorded,
+)
 from hapanel.kernel.names import MAX_VMID, MIN_VMID
 from hapanel.operations.cancel import request_cancel
 from hapanel.operations.migrate import plan_migration, request_migration
@@ -30,7 +37,6 @@ from hapanel.operations.wishes import (
     MigrationWish,
     Resolution,
 )
-from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows
 from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
@@ -173,11 +179,8 @@ class MigrationViewSet(ReadRows, GenericViewSet[Operation]):
         wish = _wish(asked.validated_data)
         if asked.validated_data["dry_run"]:
             return Response(_plan_record(plan_migration(wish)))
-        key = idempotency_of(request)
-        operation = request_migration(
-            wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-        )
-        return accepted(request, operation, MigrationSerializer, "api-migration")
+        ask = partial(request_migration, wish)
+        return recorded(request, ask, MigrationSerializer, "api-migration")
 
     @extend_schema(
         operation_id="cancel_migration",

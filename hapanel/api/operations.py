@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django.urls import reverse
 from django_filters import rest_framework as filters
@@ -13,10 +13,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from hapanel.access import Permission
+from hapanel.api.asker import asker_of
 from hapanel.kernel.refusal import Refusal
 from hapanel.operations.models import Kind, Operation, State, Step, TimelineEntry
+from hapanel.operations.wishes import Asker
 from hapanel.operations.words import timeline_text
 from hapanel.rest.filters import Filters, Vmid
+from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.pagination import ShortCursorPage
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.rows import ReadRows
@@ -149,3 +152,23 @@ def accepted(
     body = serializer(operation, context={"request": request}).data
     where = request.build_absolute_uri(reverse(url_name, args=[operation.pk]))
     return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": where})
+
+
+class Ask(Protocol):
+    """Records a wish under a key: a function of `hapanel.operations` that has its wish already."""
+
+    def __call__(
+        self, asker: Asker, /, *, idempotency_key: str | None, body_digest: str
+    ) -> Operation: ...
+
+
+def recorded(
+    request: Request,
+    ask: Ask,
+    serializer: type[OperationSerializer] = OperationSerializer,
+    url_name: str = "api-operation",
+) -> Response:
+    """Record the wish for a worker under the caller's key: 202. Raises Refused."""
+    key = idempotency_of(request)
+    operation = ask(asker_of(request), idempotency_key=key.key, body_digest=key.body_digest)
+    return accepted(request, operation, serializer, url_name)

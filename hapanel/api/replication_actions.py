@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -11,9 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hapanel.access import Permission
-from hapanel.api.asker import asker_of
 from hapanel.api.known import known_cluster
-from hapanel.api.operations import OperationSerializer, accepted
+from hapanel.api.operations import OperationSerializer, recorded
 from hapanel.drbd.actions import Action
 from hapanel.operations.drbd_action import (
     DrbdPlan,
@@ -27,7 +27,6 @@ from hapanel.operations.split_brain import (
     plan_split_brain,
     request_split_brain,
 )
-from hapanel.rest.idempotency import idempotency_of
 from hapanel.rest.problem import refusal_record
 from hapanel.rest.schema import IDEMPOTENCY_KEY, RefusalSerializer
 from hapanel.rest.strict import Choice, Moment, StrictSerializer, Text, YesNo
@@ -127,11 +126,7 @@ def _act(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) ->
     )
     if told["dry_run"]:
         return Response(_plan_record(plan_drbd_action(wish)))
-    key = idempotency_of(request)
-    operation = request_drbd_action(
-        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-    )
-    return accepted(request, operation, OperationSerializer, "api-operation")
+    return recorded(request, partial(request_drbd_action, wish))
 
 
 def _resolve(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
@@ -143,11 +138,7 @@ def _resolve(request: Request, cluster: Cluster, name: str, told: dict[str, Any]
         way, refusals = plan_split_brain(wish)
         lines = tuple(step.line for step in way.steps if step.line) if way else ()
         return Response(_plan_record(DrbdPlan(victim, lines, refusals, needs_name=True)))
-    key = idempotency_of(request)
-    operation = request_split_brain(
-        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-    )
-    return accepted(request, operation, OperationSerializer, "api-operation")
+    return recorded(request, partial(request_split_brain, wish))
 
 
 def _remove(request: Request, cluster: Cluster, name: str, told: dict[str, Any]) -> Response:
@@ -156,11 +147,7 @@ def _remove(request: Request, cluster: Cluster, name: str, told: dict[str, Any])
     )
     if told["dry_run"]:
         return Response(_plan_record(plan_removal(wish)))
-    key = idempotency_of(request)
-    operation = request_removal(
-        wish, asker_of(request), idempotency_key=key.key, body_digest=key.body_digest
-    )
-    return accepted(request, operation, OperationSerializer, "api-operation")
+    return recorded(request, partial(request_removal, wish))
 
 
 def _plan_record(plan: DrbdPlan) -> dict[str, Any]:

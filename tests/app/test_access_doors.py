@@ -39,6 +39,7 @@ KWARGS = {
     "resource": "rs",
     "name": "rs",
     "action": "verify",
+    "group": "pve",
     "operation_id": 1,
     "user_id": 1,
     "token_id": 1,
