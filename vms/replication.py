@@ -13,6 +13,7 @@ from hapanel.drbd.circumstances import Circumstances, GuestOnResource
 from hapanel.drbd.findings import rank
 from hapanel.drbd.join import Replication, join, resources_of
 from hapanel.drbd.judge import NOTHING_KNOWN, Judgement, judge
+from hapanel.drbd.load import Load, loads_of
 from hapanel.ports.replication import Role
 from nodes.models import Cluster, DrbdResource, Storage
 from nodes.replication import Known, NodeWord, known_of, node_replications, resources_under_groups
@@ -161,7 +162,14 @@ def _circumstances(
         dual_primary_seconds=_dual_seconds(replication, known, now),
         last_primary={row.node: row.last_primary_at for row in sides if row.last_primary_at},
         apart_since=record.apart_since if record else None,
+        loads=_loads(known, name),
     )
+
+
+def _loads(known: Known, name: str) -> tuple[Load, ...]:
+    """What each node that is seen now wrote and sent lately."""
+    seen = [(word.node, word.seen) for word in known.words if word.is_now]
+    return tuple(load for node, one in seen if one for load in loads_of(name, node, one.looks))
 
 
 def _on_resource(guests: tuple[Guest, ...]) -> tuple[GuestOnResource, ...]:

@@ -28,6 +28,7 @@ from hapanel.rest.rows import ReadRows, RowContext
 from nodes.models import DrbdResource, Sight
 from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_drawing import link_of, progress_of
+from vms.replication_load import LoadShown, loads_shown
 from vms.verify_api import VerifyReportSerializer, VerifyRows
 
 
@@ -73,6 +74,27 @@ class DrbdLinkSerializer(serializers.Serializer[dict[str, Any]]):
     eta_seconds = serializers.FloatField(allow_null=True)
 
 
+class LoadSerializer(serializers.Serializer[LoadShown]):
+    """How fast is written and sent, by DRBD's counters over `seconds`; bytes a second."""
+
+    node = serializers.CharField()
+    peer = serializers.CharField(allow_blank=True)
+    seconds = serializers.FloatField(source="load.seconds", allow_null=True, default=None)
+    write_rate = serializers.FloatField(
+        source="load.write_rate", allow_null=True, default=None, help_text="of the node's guests"
+    )
+    sent_rate = serializers.FloatField(source="load.sent_rate", allow_null=True, default=None)
+    link_rate = serializers.FloatField(
+        source="load.link_rate",
+        allow_null=True,
+        default=None,
+        help_text="what the link takes; null: it was not full, so nobody knows",
+    )
+    most_sent_rate = serializers.FloatField(source="most.rate", allow_null=True, default=None)
+    most_sent_at = serializers.DateTimeField(source="most.at", allow_null=True, default=None)
+    seen_at = serializers.DateTimeField(allow_null=True)
+
+
 class DrbdNodeSerializer(DrbdLinkSerializer):
     """One node's side; its first link's figures, and all of them in `links`."""
 
@@ -110,6 +132,7 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
     nodes = serializers.SerializerMethodField()
     volume_groups = serializers.SerializerMethodField()
     snapshots = serializers.SerializerMethodField()
+    load = serializers.SerializerMethodField()
     guests = serializers.SerializerMethodField(help_text="vmids; null: not known")
     last_verify = serializers.SerializerMethodField(help_text="null: none that the panel followed")
     next_verify_at = serializers.SerializerMethodField(help_text="null: it is not repeated")
@@ -129,6 +152,7 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
             "nodes",
             "volume_groups",
             "snapshots",
+            "load",
             "guests",
             "last_verify",
             "next_verify_at",
@@ -169,6 +193,11 @@ class DrbdResourceSerializer(serializers.ModelSerializer[DrbdResource]):
 
     def get_volume_groups(self, row: DrbdResource) -> list[str]:
         return list(self._of(row).groups)
+
+    @extend_schema_field(LoadSerializer(many=True))
+    def get_load(self, row: DrbdResource) -> list[dict[str, Any]]:
+        shown = loads_shown(self._of(row), self.context["rows"].seen(row).known)
+        return [dict(LoadSerializer(one).data) for one in shown]
 
     @extend_schema_field(SnapshotSerializer(many=True))
     def get_snapshots(self, row: DrbdResource) -> list[dict[str, Any]]:

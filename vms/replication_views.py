@@ -27,6 +27,7 @@ from nodes.selectors import cluster_named
 from vms.replication import ClusterReplication, Resource, replication_of
 from vms.replication_acts import cures_of, offers_of
 from vms.replication_drawing import Row, rows_of
+from vms.replication_load import loads_shown
 from vms.replication_lvm import group_rows
 from vms.verify_panel import verify_shown
 
@@ -47,7 +48,11 @@ class EvidenceShown:
 
     @property
     def is_age(self) -> bool:
-        return self.evidence.fact in {Fact.AGE, Fact.BOTH_PRIMARY}
+        return self.evidence.fact in {Fact.AGE, Fact.BOTH_PRIMARY, Fact.MEASURED_OVER}
+
+    @property
+    def is_rate(self) -> bool:
+        return self.evidence.fact in {Fact.WRITE_RATE, Fact.SENT_RATE}
 
     @property
     def moment(self) -> datetime | None:
@@ -117,6 +122,7 @@ def _about(
         "events": [(event, sentence(event)) for event in _events(cluster, chosen.name)],
         "files": _files(chosen, words),
         "interfaces": interfaces_of(nodes, timezone.now()),
+        "loads": loads_shown(chosen, seen.known),
         "snapshots": [
             one
             for word in seen.known.words

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hapanel.drbd.load import Load
+
 
 @dataclass(frozen=True, slots=True)
 class GuestOnResource:
@@ -29,8 +31,8 @@ class Circumstances:
     `dual_primary_configured`: both nodes are meant to be Primary for good (allow-two-primaries with
     become-primary-on both, or the resource carries a shared volume group). `guests` is None when
     nobody knows which guests lie on the resource. `migrating` names guests of the resource that
-    migrate live right now. Rates are bytes a second, `dual_primary_seconds` how long both are
-    Primary already, `apart_since` when the nodes last saw each other.
+    migrate live right now. `dual_primary_seconds` is how long both are Primary already,
+    `apart_since` when the nodes last saw each other, `loads` what was written and sent lately.
     """
 
     dual_primary_configured: bool | None = None
@@ -39,8 +41,7 @@ class Circumstances:
     dual_primary_seconds: float | None = None
     last_primary: Mapping[str, datetime] = field(default_factory=dict)
     apart_since: datetime | None = None
-    write_rate: float | None = None
-    link_rate: float | None = None
+    loads: tuple[Load, ...] = ()
 
     def running_on(self, node: str) -> tuple[GuestOnResource, ...]:
         """The guests of the resource that run on this node."""

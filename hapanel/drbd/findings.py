@@ -85,13 +85,17 @@ class Fact(StrEnum):
     AGE = "age_seconds"
     BOTH_PRIMARY = "both_primary_seconds"
     WORD = "unknown_word"
+    WRITE_RATE = "write_rate"
+    SENT_RATE = "sent_rate"
+    LINK_FULL = "link_full"
+    MEASURED_OVER = "measured_seconds"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One fact that a finding rests on: whose word it is and what it says.
 
-    Sizes are bytes, times ISO 8601.
+    Sizes are bytes, rates bytes a second, times ISO 8601.
     """
 
     node: str

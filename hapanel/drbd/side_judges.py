@@ -10,6 +10,7 @@ from hapanel.drbd.circumstances import Circumstances
 from hapanel.drbd.contradictions import Subject
 from hapanel.drbd.findings import Evidence, Fact, Finding
 from hapanel.drbd.join import Replication, Sight
+from hapanel.drbd.load import Load
 from hapanel.kernel.units import format_bytes
 from hapanel.ports.replication import (
     ConnectionState,
@@ -33,7 +34,7 @@ def judge_sides(replication: Replication, circumstances: Circumstances) -> Itera
     yield from _unseen(replication)
     for side in replication.sides:
         if side.now is not None:
-            yield from _own(replication, side.node, side.now)
+            yield from _own(replication, side.node, side.now, circumstances)
     yield from _not_up(replication)
     yield from _no_current_copy(replication)
     yield from _thin_link(replication, circumstances)
@@ -68,7 +69,9 @@ def _not_up(replication: Replication) -> Iterator[Finding]:
             yield sentences.NOT_UP(one.node, resource=resource, node=one.node)
 
 
-def _own(replication: Replication, node: str, state: ResourceState) -> Iterator[Finding]:
+def _own(
+    replication: Replication, node: str, state: ResourceState, circumstances: Circumstances
+) -> Iterator[Finding]:
     names: dict[str, Any] = {"resource": replication.resource, "node": node}
     disks = {one.disk_state for one in state.volumes if not one.client}
     rows = tuple(
@@ -87,7 +90,9 @@ def _own(replication: Replication, node: str, state: ResourceState) -> Iterator[
         yield sentences.IO_SUSPENDED(node, reasons=reasons, **names)
     for peer in state.peers:
         if any(one.replication_state is ReplicationState.AHEAD for one in peer.volumes):
-            yield sentences.PEER_BEHIND(node, **names)
+            loads = [one for one in circumstances.loads if one.node == node]
+            measured = tuple(row for load in loads for row in _figures(load))
+            yield sentences.PEER_BEHIND(node, evidence=measured, **names)
     yield from _words(names, node, state)
 
 
@@ -147,11 +152,25 @@ def _no_current_copy(replication: Replication) -> Iterator[Finding]:
 
 
 def _thin_link(replication: Replication, circumstances: Circumstances) -> Iterator[Finding]:
-    written, link = circumstances.write_rate, circumstances.link_rate
-    if written is None or not link or written < link * _LINK_SHARE:
-        return
-    yield sentences.LINK_TOO_THIN(
-        resource=replication.resource, written=format_bytes(written), link=format_bytes(link)
+    """Only where the link was seen full: what it could carry otherwise nobody knows."""
+    for load in circumstances.loads:
+        link = load.link_rate
+        if link and load.write_rate >= link * _LINK_SHARE:
+            yield sentences.LINK_TOO_THIN(
+                load.node,
+                evidence=_figures(load),
+                resource=replication.resource,
+                written=format_bytes(load.write_rate),
+                link=format_bytes(link),
+            )
+
+
+def _figures(load: Load) -> tuple[Evidence, ...]:
+    return (
+        Evidence(load.node, Fact.WRITE_RATE, round(load.write_rate)),
+        Evidence(load.node, Fact.SENT_RATE, round(load.sent_rate)),
+        Evidence(load.node, Fact.LINK_FULL, f"{load.full} / {load.looks}"),
+        Evidence(load.node, Fact.MEASURED_OVER, load.seconds),
     )
 
 

@@ -87,6 +87,10 @@ _FACT: dict[Fact, str | Promise] = {
     Fact.AGE: _("Last seen"),
     Fact.BOTH_PRIMARY: _("Both Primary for"),
     Fact.WORD: _("Unknown word"),
+    Fact.WRITE_RATE: _("Guests write"),
+    Fact.SENT_RATE: _("Sent"),
+    Fact.LINK_FULL: _("Link found full"),
+    Fact.MEASURED_OVER: _("Measured over"),
 }
 _AT_WORK = frozenset({Code.SYNCING, Code.VERIFYING})
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from msgspec.structs import replace
 
 from hapanel.accounts.vault import seal
 from hapanel.drbd.findings import Code, Fact
@@ -28,7 +29,7 @@ from hapanel.ui import replication_states
 from hapanel.ui.replication_states import health_word
 from nodes import replication
 from nodes.models import Cluster, DrbdNode, DrbdResource, DrbdSide, Event, SshAccess, Storage
-from nodes.replication_figures import forget_statuses
+from nodes.replication_figures import forget_statuses, note_status
 from tests.contract.drbd_states import JUDGED
 from tests.machine import FACTS
 from vms.models import Guest, GuestDisk
@@ -246,6 +247,54 @@ def test_guests_and_volume_groups_are_placed_on_the_resource(
         "master": "rs",
         "slave": None,
     }
+
+
+def counted(told: NodeStatus, mib: int, *, congested: bool = False) -> NodeStatus:
+    """The status with so much more written and sent by this node than it had."""
+    [state] = told.resources
+    more = mib * 2**20
+    volumes = tuple(replace(one, written=(one.written or 0) + more) for one in state.volumes)
+    peers = tuple(
+        replace(
+            peer,
+            congested=congested,
+            volumes=tuple(replace(one, sent=(one.sent or 0) + more) for one in peer.volumes),
+        )
+        for peer in state.peers
+    )
+    return replace(told, resources=(replace(state, volumes=volumes, peers=peers),))
+
+
+def test_writing_is_measured_and_a_link_too_thin_is_said_with_its_figures(
+    watched: Cluster, as_oda: Client
+) -> None:
+    forget_statuses(watched.pk)
+    told = statuses("drbd84/10-primary-secondary")
+    now = timezone.now() + timedelta(seconds=20)  # so that a slow machine does not make it stale
+    note_status(watched.pk, "master", now - timedelta(seconds=20), told["master"])
+    tell(watched, told)
+    assert "needs two looks" in page(as_oda)
+    for step in range(1, 6):
+        at = now - timedelta(seconds=20 - 4 * step)
+        note_status(watched.pk, "master", at, counted(told["master"], 40 * step))
+    shown = page(as_oda)
+    assert "not known: it was not full" in shown
+    [load, other] = as_oda.get("/api/v1/drbd-resources/clusterubd/rs/").json()["load"]
+    assert (load["node"], load["peer"], other["write_rate"]) == ("master", "slave", None)
+    assert load["write_rate"] == load["sent_rate"] == load["most_sent_rate"] == 10 * 2**20
+    assert load["link_rate"] is None
+    forget_statuses(watched.pk)
+    tell(watched, told)
+    for step in range(6):
+        at = now - timedelta(seconds=20 - 4 * step)
+        thin = counted(told["master"], 40 * step, congested=True)
+        note_status(watched.pk, "master", at, thin)
+    shown = page(as_oda)
+    assert "The guests write 10.0 MiB a second to rs, and its link takes 10.0 MiB" in shown
+    assert "full in 6 of 6 looks" in shown
+    told_now = as_oda.get("/api/v1/drbd-resources/clusterubd/rs/").json()
+    assert told_now["health"] == "link-too-thin"
+    assert told_now["load"][0]["link_rate"] == 10 * 2**20
 
 
 def test_groups_that_differ_between_nodes_are_warned_of(watched: Cluster, as_oda: Client) -> None:

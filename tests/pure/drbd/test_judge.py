@@ -13,6 +13,7 @@ from hapanel.drbd.contradictions import Subject
 from hapanel.drbd.findings import Code, Fact, Finding, Severity
 from hapanel.drbd.join import Sight, join, resources_of
 from hapanel.drbd.judge import judge
+from hapanel.drbd.load import Load
 from hapanel.drbd.split_brain import Sign
 from hapanel.ports.replication import (
     DiskState,
@@ -279,13 +280,30 @@ def test_what_a_verify_found_is_kept_after_it() -> None:
     assert codes(running) == ["verifying", "healthy"]
 
 
+def load(written: float, *, full: int, looks: int = 10) -> Load:
+    """What master wrote and sent over 40 s, the link taking 100 MB a second at that time."""
+    return Load("master", "", 40.0, written, 100e6, looks, full)
+
+
 def test_writes_beyond_the_link_are_said() -> None:
     sides = (told("master", P, peer()), told("slave", S, peer(role=P)))
-    given = Circumstances(write_rate=95e6, link_rate=100e6)
-    assert codes(judged(*sides, given=given)) == ["link-too-thin"]
-    assert codes(judged(*sides, given=Circumstances(write_rate=1e6, link_rate=1e8))) == ["healthy"]
+    given = Circumstances(loads=(load(95e6, full=6),))
+    thin = judged(*sides, given=given)
+    assert codes(thin) == ["link-too-thin"]
+    facts = {one.fact: one.value for one in thin.findings[0].evidence}
+    assert facts[Fact.WRITE_RATE] == 95_000_000
+    assert facts[Fact.SENT_RATE] == 100_000_000
+    assert facts[Fact.LINK_FULL] == "6 / 10"
     ahead = told("master", P, peer(state=ReplicationState.AHEAD, oos=5))
-    assert "link-too-thin" in codes(judged(ahead, sides[1]))
+    behind = judged(ahead, sides[1], given=given)
+    assert "link-too-thin" in codes(behind)
+    assert all(one.evidence for one in behind.findings if one.code is Code.LINK_TOO_THIN)
+
+
+def test_without_a_link_that_was_seen_full_nothing_is_too_thin() -> None:
+    sides = (told("master", P, peer()), told("slave", S, peer(role=P)))
+    for unproven in (load(95e6, full=4), load(1e6, full=10), load(95e6, full=3, looks=3)):
+        assert codes(judged(*sides, given=Circumstances(loads=(unproven,)))) == ["healthy"]
 
 
 def test_quorum_and_waiting_writes_are_dangers_for_a_primary() -> None:
