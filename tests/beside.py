@@ -1,8 +1,10 @@
-"""What runs in processes of its own beside the session, one after the other.
+"""What a whole run does in processes of its own, beside the session.
 
-The app tests once more, on the production database, take minutes of one core; the journeys in
-tests/journeys/beside mostly wait. So they begin with the session, on the core that it leaves free,
-and tests/test_beside.py only waits for their ends.
+One core cannot do it all in time, and much of it waits for clusters that come to rest. So three
+lanes go side by side: the session itself (pure, app and contract tests), the journeys, and the app
+tests once more on the production database. These last yield to the others, whose clocks run.
+tests/test_beside.py waits for the ends. A session that names a part of the tests (a path, -k, -m)
+runs just that, in one process.
 """
 
 from __future__ import annotations
@@ -19,73 +21,133 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
+JOURNEYS = TESTS / "journeys"
+WAITING_FOR_THEM = TESTS / "test_beside.py"
 # The one contract test that keeps records; the others know no database.
 ADDING = "tests/contract/test_add_cluster_lab.py"
-RUNS = {
-    "postgresql": ["-p", "tests.postgres", "-x", "tests/app", ADDING],
-    "journeys": ["tests/journeys/beside"],
-}
+# These kill and freeze what a whole demo stands on, and mostly wait for it to come back.
+KILLS = ("tests/journeys/test_crash_of_the_worker.py", "tests/journeys/test_freeze_and_thaw.py")
 SECONDS = 900
+YIELDS = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pytest of a lane: its words, and by how much it yields to the other processes."""
+
+    name: str
+    words: tuple[str, ...]
+    niceness: int = 0
+
+
+LANES = (
+    (Part("journeys", ("tests/journeys", *(f"--ignore={path}" for path in KILLS))),),
+    (
+        Part("postgresql", ("-p", "tests.postgres", "-x", "tests/app", ADDING), YIELDS),
+        Part("kills", KILLS),
+    ),
+)
+
+
+STASHED = pytest.StashKey["Beside"]()
 
 
 @dataclass
-class _Run:
-    """One pytest: how it ended and what it printed last, once `over` is set."""
+class _End:
+    """How a part ended and what it printed, once `over` is set."""
 
-    words: list[str]
     status: int = -1
     printed: str = ""
     over: threading.Event = field(default_factory=threading.Event)
 
 
 class Beside:
-    """The runs, one after the other, followed by a thread."""
+    """The lanes, each followed by a thread."""
 
     def __init__(self) -> None:
-        self._runs = {name: _Run(words) for name, words in RUNS.items()}
+        self._ends = {part.name: _End() for lane in LANES for part in lane}
         self._closing = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._threads = [
+            threading.Thread(target=self._follow, args=(lane,), daemon=True) for lane in LANES
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def end(self, name: str) -> tuple[int, str]:
-        """Wait for a run: its exit status, and what it printed last."""
-        run = self._runs[name]
-        assert run.over.wait(SECONDS), f"{name} has not ended within {SECONDS} s"
-        return run.status, run.printed
+        """Wait for a part: its exit status, and what it printed."""
+        end = self._ends[name]
+        assert end.over.wait(SECONDS), f"{name} has not ended within {SECONDS} s"
+        return end.status, end.printed
+
+    def told(self) -> Iterator[str]:
+        """What has to be known of each part that is over: its skips and its last line."""
+        for name, end in self._ends.items():
+            if end.over.is_set() and end.printed:
+                lines = end.printed.rstrip().splitlines()
+                yield from (f"{name}: {line}" for line in lines if line.startswith("SKIPPED"))
+                yield f"{name}: {lines[-1].strip('= ')}"
 
     def close(self) -> None:
         """End what still runs; pytest then ends what it started."""
         self._closing.set()
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        self._thread.join(90)
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for thread in self._threads:
+            thread.join(90)
 
-    def _follow(self) -> None:
-        for run in self._runs.values():
+    def _follow(self, lane: tuple[Part, ...]) -> None:
+        for part in lane:
             if not self._closing.is_set():
-                self._carry_out(run)
-            run.over.set()
+                self._carry_out(part)
+            self._ends[part.name].over.set()
 
-    def _carry_out(self, run: _Run) -> None:
+    def _carry_out(self, part: Part) -> None:
+        end = self._ends[part.name]
         with tempfile.TemporaryFile() as printed:  # not a pipe: nobody reads while it runs
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *run.words],
+            process = subprocess.Popen(
+                [
+                    "nice",
+                    "-n",
+                    str(part.niceness),
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "-rs",
+                    *part.words,
+                ],
                 cwd=ROOT,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
             )
-            run.status = self._process.wait()
+            self._processes.append(process)
+            end.status = process.wait()
             printed.seek(0)
-            run.printed = printed.read().decode(errors="replace")[-6000:]
+            end.printed = printed.read().decode(errors="replace")[-20_000:]
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether this session is to run every test: it names no part of them."""
+    named = {(config.invocation_params.dir / word).resolve() for word in config.args}
+    return not config.option.keyword and not config.option.markexpr and named <= {ROOT, TESTS}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A whole session leaves the journeys to their lane; any other waits for no lane."""
+    if is_whole(config):
+        return True if collection_path == JOURNEYS else None
+    return True if collection_path == WAITING_FOR_THEM else None
 
 
 @pytest.fixture(scope="session")
-def beside() -> Iterator[Beside]:
-    """The runs, begun; whoever takes it may wait for their ends."""
-    runs = Beside()
-    yield runs
-    runs.close()
+def beside(request: pytest.FixtureRequest) -> Iterator[Beside]:
+    """The lanes, begun; whoever takes it may wait for their ends."""
+    lanes = Beside()
+    request.config.stash[STASHED] = lanes
+    yield lanes
+    lanes.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,3 +155,10 @@ def begin_early(request: pytest.FixtureRequest) -> None:
     """Begin before the session's first test when a later one will wait for it."""
     if any("beside" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("beside")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count what the lanes ran and skipped, as pytest does for the session itself."""
+    lanes = terminalreporter.config.stash.get(STASHED, None)
+    for line in lanes.told() if lanes else ():
+        terminalreporter.write_line(line)

@@ -5,6 +5,12 @@ from __future__ import annotations
 from tests.beside import Beside
 
 
+def test_the_journeys_pass(beside: Beside) -> None:
+    """Whole demos and a real browser: tests/journeys."""
+    status, printed = beside.end("journeys")
+    assert status == 0, printed
+
+
 def test_the_app_tests_pass_on_postgresql_too(beside: Beside) -> None:
     """The production database must behave like the embedded one: the same tests, on both."""
     status, printed = beside.end("postgresql")
@@ -12,7 +18,7 @@ def test_the_app_tests_pass_on_postgresql_too(beside: Beside) -> None:
     assert "database: postgresql" in printed, printed
 
 
-def test_the_journeys_that_mostly_wait_pass(beside: Beside) -> None:
-    """kill -9 of the worker, frozen nodes: tests/journeys/beside."""
-    status, printed = beside.end("journeys")
+def test_the_journeys_through_kills_and_frozen_nodes_pass(beside: Beside) -> None:
+    """kill -9 of the worker, every API frozen: the journeys that mostly wait."""
+    status, printed = beside.end("kills")
     assert status == 0, printed
