@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from django.utils import translation
 
@@ -24,6 +25,15 @@ def redis_server() -> None:
 @pytest.fixture(autouse=True)
 def empty_redis(redis_server: None) -> None:
     connection().flushall()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_hashes() -> Iterator[None]:
+    """Argon2 takes 100 MB and its time on purpose, so that guessing is dear: not in here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Argon2PasswordHasher, "time_cost", 1)
+        patched.setattr(Argon2PasswordHasher, "memory_cost", 64)
+        yield
 
 
 @pytest.fixture(autouse=True)
