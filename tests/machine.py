@@ -25,6 +25,9 @@ for name in [name for name in os.environ if name.startswith("HAPANEL_")]:
 if not os.environ.get("HAPANEL_DATABASE_URL", "").startswith("postgresql"):
     os.environ.pop("HAPANEL_DATABASE_URL", None)
 
+# Labs and demos start by the dozen: the panel's modules are compiled once, not in each of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 VAR = Path(tempfile.mkdtemp(prefix="hapanel-tests-"))
 (VAR / "static").mkdir()
 REDIS_FOLDER = VAR / "redis"

@@ -43,9 +43,14 @@ class Answer:
 
 
 def free_net() -> str:
-    """Three octets of a loopback net whose first node address nobody listens on."""
-    for number in range(os.getpid() % 100, os.getpid() % 100 + 100):
-        net = f"127.9.{number}"
+    """Three octets of a loopback net whose first node address nobody listens on.
+
+    Processes that begin together have numbers next to each other, and must not look for a net in
+    the same place in the moment before a lab listens there.
+    """
+    begin = os.getpid() * 29
+    for number in range(begin, begin + 250):
+        net = f"127.9.{number % 250}"
         with socket.socket() as probe:
             probe.settimeout(0.2)
             if probe.connect_ex((f"{net}.20", 8006)) != 0:
