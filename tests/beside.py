@@ -26,8 +26,12 @@ JOURNEYS = TESTS / "journeys"
 WAITING_FOR_THEM = TESTS / "test_beside.py"
 # The one contract test that keeps records; the others know no database.
 ADDING = "tests/contract/test_add_cluster_lab.py"
-# These kill and freeze what a whole demo stands on, and mostly wait for it to come back.
-KILLS = ("tests/journeys/test_crash_of_the_worker.py", "tests/journeys/test_freeze_and_thaw.py")
+# These kill, freeze and part what a whole demo stands on, and mostly wait for it to come back.
+KILLS = (
+    "tests/journeys/test_crash_of_the_worker.py",
+    "tests/journeys/test_freeze_and_thaw.py",
+    "tests/journeys/test_split_brain.py",
+)
 SECONDS = 900
 YIELDS = 10
 

@@ -19,6 +19,6 @@ def test_the_app_tests_pass_on_postgresql_too(beside: Beside) -> None:
 
 
 def test_the_journeys_through_kills_and_frozen_nodes_pass(beside: Beside) -> None:
-    """kill -9 of the worker, every API frozen: the journeys that mostly wait."""
+    """kill -9 of the worker, every API frozen, a cable cut: the journeys that mostly wait."""
     status, printed = beside.end("kills")
     assert status == 0, printed

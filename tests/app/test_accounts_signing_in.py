@@ -91,8 +91,10 @@ def test_an_open_session_ends_with_the_account(client: Client, oda: User) -> Non
     assert client.get("/api/v1/vms/").status_code == 401
 
 
-def test_passwords_are_kept_as_argon2(oda: User) -> None:
+def test_passwords_are_kept_as_argon2(oda: User, settings: Any) -> None:
     assert oda.password.startswith("argon2$argon2id$")
+    # Nothing but Django's own, whose cost the tests alone take away (tests/app/conftest.py).
+    assert settings.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 
 def test_forwarded_addresses_are_believed_only_from_our_proxies(settings: Any) -> None:
