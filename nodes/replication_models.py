@@ -16,6 +16,8 @@ class SshAccess(models.Model):
     user = models.CharField(max_length=64)
     port = models.PositiveIntegerField(default=22)
     encrypted_key = models.TextField()  # accounts.vault
+    # Its public half for authorized_keys, blank where it was recorded without.
+    public_key = models.TextField(blank=True, default="")
     is_on = models.BooleanField(default=True)
     # node -> {key, fingerprint}: what each node has to prove itself with, confirmed by a person.
     host_keys = models.JSONField(default=dict)

@@ -20,6 +20,7 @@ from hapanel.live.stream import Kind as HintKind
 from hapanel.live.stream import publish
 from hapanel.operations.add_cluster_outcomes import SECRET_LOST
 from hapanel.operations.models import Operation, State, Step
+from hapanel.operations.ssh_key import public_key_of
 from hapanel.operations.work import Note, Work, noted
 from hapanel.ports.errors import (
     ClusterError,
@@ -126,6 +127,7 @@ def record_access(cluster: Cluster, operation: Operation, pins: Mapping[str, Any
             "user": wanted["user"],
             "port": wanted["port"],
             "encrypted_key": operation.secret.encrypted_ssh_key,
+            "public_key": public_key_of(unseal(operation.secret.encrypted_ssh_key)),
             "host_keys": dict(pins),
             "is_on": True,
         },

@@ -311,6 +311,7 @@ ACTIONS: dict[str, Promise] = {
     "ha_arm_requested": _("asked to arm HA"),
     "ha_arm_ended": _("arming HA ended"),
     "cluster_removed": _("removed a cluster from the panel"),
+    "ssh_key_made": _("made an ssh key for the nodes of a cluster"),
     "split_brain_recovery_requested": _("asked to end a split brain"),
     "split_brain_recovery_ended": _("a split-brain recovery ended"),
     "snapshot_removal_requested": _("asked to remove a snapshot"),

@@ -120,8 +120,9 @@ def add_cluster(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             form.refuse(refused)
         else:
-            # Whoever follows it ends on the overview of the new cluster (web.history.operation).
-            return redirect(f"{operation.get_absolute_url()}?follow=1")
+            # Whoever follows it ends at the new cluster's overview or ssh (web.history.operation).
+            follow = "ssh" if form.cleaned_data["then_ssh"] else "1"
+            return redirect(f"{operation.get_absolute_url()}?follow={follow}")
     context = {
         "form": form,
         "watch_commands": "\n".join(watch_commands()),

@@ -161,3 +161,6 @@ class ClusterForm(PanelForm):
         help_text=_("From /etc/pve/pve-root-ca.pem; then no fingerprint is needed."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+    then_ssh = forms.BooleanField(
+        label=_("The nodes run DRBD: then lead on to seeing replication over ssh"), required=False
+    )

@@ -58,6 +58,8 @@ def operation(request: HttpRequest, operation_id: int) -> HttpResponse:
     """One operation: progress or result, timeline, log."""
     found = get_object_or_404(Operation.objects.select_related("cluster"), pk=operation_id)
     if "follow" in request.GET and _was_added(found):
+        if request.GET["follow"] == "ssh":
+            return _go(request, f"{reverse('cluster-setting', args=[found.subject])}#ssh")
         return _go(request, reverse("cluster", args=[found.subject]))
     context = {
         "op": found,

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from hapanel.kernel.refusal import Refusal
 from hapanel.operations.models import Kind, Operation
+from hapanel.operations.ssh_key import authorized_keys_line
 from hapanel.web.forms import SshForm
 from nodes.models import Cluster, DrbdNode, SshAccess
 
@@ -28,6 +29,16 @@ class Ssh:
 
     access: SshAccess
     nodes: list[SshNode]
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether there is only a key, which no node was tried with yet."""
+        return not self.access.is_on and not self.access.host_keys
+
+    @property
+    def authorized_keys(self) -> str:
+        """The line for the nodes; blank where only the private key is recorded."""
+        return authorized_keys_line(self.access.public_key) if self.access.public_key else ""
 
 
 def ssh_of(cluster: Cluster) -> Ssh | None:

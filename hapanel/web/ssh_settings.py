@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from hapanel.access import Permission
 from hapanel.kernel.refusal import Refused
 from hapanel.operations.asking import page_asker
 from hapanel.operations.ssh_access import request_ssh_access
+from hapanel.operations.ssh_key import make_ssh_key
 from hapanel.operations.wishes import SshWish
 from hapanel.ui.guard import requires
+from hapanel.web.asker import page_actor
 from hapanel.web.cluster_settings import detail
 from hapanel.web.forms import ClusterChangeForm, SshForm
+from hapanel.web.ssh_facts import ssh_form_of
 from nodes.models import Cluster
 
 
@@ -31,6 +35,20 @@ def change_ssh(request: HttpRequest, cluster: str) -> HttpResponse:
         except Refused as refused:
             form.refuse(refused)
     return detail(request, found, ClusterChangeForm(), form)
+
+
+@requires(Permission.CHANGE_CLUSTERS)
+@require_POST
+def make_key(request: HttpRequest, cluster: str) -> HttpResponse:
+    """Make the panel a key of its own for the cluster; the page then shows its public half."""
+    found = get_object_or_404(Cluster, name=cluster)
+    try:
+        make_ssh_key(found, page_actor(request))
+    except Refused as refused:
+        form = SshForm(ssh_form_of(request, found).initial)
+        form.refuse(refused)
+        return detail(request, found, ClusterChangeForm(), form)
+    return redirect(f"{reverse('cluster-setting', args=[cluster])}#ssh")
 
 
 def _wish(form: SshForm) -> SshWish:

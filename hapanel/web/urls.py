@@ -44,6 +44,7 @@ urlpatterns = [
         cluster_settings.change_cluster,
         name="change-cluster",
     ),
+    path("settings/clusters/<str:cluster>/ssh/key/", ssh_settings.make_key, name="make-ssh-key"),
     path("settings/clusters/<str:cluster>/ssh/", ssh_settings.change_ssh, name="change-ssh"),
     path(
         "settings/clusters/<str:cluster>/remove/",

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from hapanel.accounts.models import User
 from hapanel.accounts.vault import seal, unseal
+from hapanel.audit.models import Entry
 from hapanel.kernel.clock import VirtualClock
 from hapanel.kernel.refusal import Refused
 from hapanel.operations import machine
@@ -215,3 +216,73 @@ def test_an_operator_sees_ssh_and_changes_nothing(as_oda: Client, clusterubd: Cl
     assert "not asked yet" in page
     assert "Switch ssh off" not in page
     assert as_oda.post("/settings/clusters/clusterubd/ssh/", {"off": "1"}).status_code == 403
+
+
+KEY = "/settings/clusters/clusterubd/ssh/key/"
+
+
+def test_the_panel_makes_its_own_key_and_is_let_in_with_it(
+    as_ada: Client, clusterubd: Cluster, doors: FakeDoors
+) -> None:
+    assert as_ada.post(KEY)["Location"] == "/settings/clusters/clusterubd/#ssh"
+    access = SshAccess.objects.get()
+    assert not access.is_on
+    private = unseal(access.encrypted_key)
+    public = asyncssh.import_private_key(private).export_public_key().decode().split()[:2]
+    page = as_ada.get("/settings/clusters/clusterubd/").content.decode()
+    assert "/usr/local/sbin/hapanel-node-command /usr/sbin /usr/bin" in page
+    assert " ".join(public) in page
+    assert private[60:120] not in page
+    told = {"ssh_user": "root", "ssh_port": "22", "ssh_key": "", "ssh_host_keys": " ".join(PRINTS)}
+    as_ada.post("/settings/clusters/clusterubd/ssh/", told)
+    doors.cluster.clock.advance(60)  # pages take a while on a slow machine
+    operation = run(Operation.objects.get(), doors)
+    assert operation.state == State.SUCCEEDED, operation.outcome
+    access = SshAccess.objects.get(is_on=True)
+    assert access.public_key.split()[:2] == public
+    assert unseal(access.encrypted_key) == private
+    assert Entry.objects.filter(action="ssh_key_made", actor="ada").count() == 1
+    refused = as_ada.post(KEY)
+    assert (refused.status_code, unseal(SshAccess.objects.get().encrypted_key)) == (422, private)
+    assert "with a key that works" in refused.content.decode()
+
+
+def test_a_key_that_never_worked_is_made_anew_and_operators_make_none(
+    as_ada: Client, as_oda: Client, clusterubd: Cluster
+) -> None:
+    assert as_oda.post(KEY).status_code == 403
+    as_ada.post(KEY)
+    first = SshAccess.objects.get().public_key
+    as_ada.post(KEY)
+    assert SshAccess.objects.get().public_key != first
+    assert (
+        "no node was tried with it yet"
+        in as_oda.get("/settings/clusters/clusterubd/").content.decode()
+    )
+
+
+def test_a_key_that_was_brought_shows_its_public_half_too(
+    clusterubd: Cluster, by_ada: Asker, doors: FakeDoors, as_ada: Client
+) -> None:
+    run(request_ssh_access(clusterubd, CONFIRMED, by_ada), doors)
+    public = asyncssh.import_private_key(PRIVATE).export_public_key().decode().split()[1]
+    assert public in as_ada.get("/settings/clusters/clusterubd/").content.decode()
+
+
+def test_who_adds_a_cluster_with_drbd_is_led_on_to_ssh(as_ada: Client, db: None) -> None:
+    told = {
+        "name": "campus",
+        "addresses": "https://127.0.42.20:8006",
+        "token_id": "panel@pve!ops",
+        "token_secret": "11111111-2222-3333-4444-555555555555",
+        "then_ssh": "on",
+    }
+    assert (
+        "lead on to seeing replication over ssh"
+        in as_ada.get("/settings/clusters/add/").content.decode()
+    )
+    there = as_ada.post("/settings/clusters/add/", told)["Location"]
+    assert there.endswith("?follow=ssh")
+    Cluster.objects.create(name="campus", addresses=["https://127.0.42.20:8006"])
+    Operation.objects.update(state=State.SUCCEEDED)
+    assert as_ada.get(there)["Location"] == "/settings/clusters/campus/#ssh"
