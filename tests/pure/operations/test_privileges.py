@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hapanel.operations.privileges import NEEDS, may_operate, missing, without
+from hapanel.operations.privileges import NEEDS, lacks, may_operate, missing, without
 
 ALL = {need.privilege: True for need in NEEDS}
 
@@ -37,3 +37,20 @@ def test_an_auditor_may_watch_but_not_operate() -> None:
     auditor = {"/": {"Sys.Audit": True, "VM.Audit": True, "Datastore.Audit": True}}
     assert not any(need.to_watch for need in missing(auditor))
     assert not may_operate(auditor)
+
+
+@pytest.mark.parametrize(
+    ("rights", "lacking"),
+    [
+        ({}, True),
+        ({"/": {"VM.Backup": True}}, False),
+        ({"/": {"VM.Backup": False}}, True),
+        ({"/vms": {"VM.Backup": True}}, False),
+        ({"/": {"VM.Backup": True}, "/vms": {"VM.Audit": True}}, True),
+        ({"/vms/101": {"VM.Backup": False}}, False),
+    ],
+)
+def test_the_nearest_entry_above_a_guest_decides(
+    rights: dict[str, dict[str, bool]], lacking: bool
+) -> None:
+    assert lacks(rights, "VM.Backup", "/vms/101") is lacking
