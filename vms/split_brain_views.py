@@ -65,10 +65,11 @@ class SplitBrainForm(PanelForm):
         for node, rescue in rescues:
             for one in rescue.choices:
                 room = bytes_text(one.free) if one.free is not None else "?"
+                told = gettext("%(node)s: %(room)s free") % {"node": node, "room": room}
                 shared = f", {gettext('shared')}" if one.shared else ""
-                rooms.setdefault(one.storage, []).append(f"{node}: {room}{shared}")
+                rooms.setdefault(one.storage, []).append(f"{told}{shared}")
         most = [("", gettext("The one with most room"))]
-        named = [(name, f"{name} ({'; '.join(told)})") for name, told in rooms.items()]
+        named = [(name, f"{name} ({'; '.join(each)})") for name, each in rooms.items()]
         select = self.fields["copy_to"].widget
         assert isinstance(select, forms.Select)
         select.choices = [*most, *named]
