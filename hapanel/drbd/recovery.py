@@ -93,10 +93,16 @@ def steps_of(
     copies: tuple[Copy, ...] = (),
     groups: tuple[str, ...] = (),
     active: tuple[str, ...] = (),
+    is_dual: bool | None = None,
 ) -> tuple[RecoveryStep, ...]:
     """The steps from the state as it is now. `groups` lie on the resource, `active` are those with
-    active volumes on the victim. Both sides have to be up and seen."""
-    return tuple(_steps(replication, victim, survivor, copies, groups, active))
+    active volumes on the victim. Both sides have to be up and seen. Where the configuration says
+    that both sides are not meant to be Primary (`is_dual` False), the victim stays Secondary: DRBD
+    would refuse it."""
+    steps = tuple(_steps(replication, victim, survivor, copies, groups, active))
+    if is_dual is False:
+        return tuple(step for step in steps if step.act not in (Act.PRIMARY, Act.ACTIVATE))
+    return steps
 
 
 def with_guests(steps: tuple[RecoveryStep, ...], guests: GuestSteps) -> tuple[RecoveryStep, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hapanel.drbd import orders
 from hapanel.drbd.recovery import OF_GUESTS, Act, RecoveryStep
 from hapanel.drbd.rescue import RescuedGuest, start
 from hapanel.kernel.refusal import Refusal
@@ -70,7 +71,8 @@ def fail_step(work: Work, step: RecoveryStep, refusal: Refusal) -> None:
     memo = work.operation.memo
     if memo.get("undoing"):
         _turn(work, noted("split_brain_not_undone", node=step.node, line=step.line))
-    elif not memo.get("discarding"):
+    elif not memo.get("discarding") or step.act is Act.DISCARD:
+        # A side that did not even connect has given nothing up.
         give_up(work, refusal)
     elif not memo.get("guests"):
         work.fail(refusal)
@@ -118,13 +120,16 @@ def _undo(work: Work) -> list[RecoveryStep]:
         return []
     steps = [RecoveryStep.from_record(one) for one in memo["steps"]]
     told = steps[: memo["at"] + bool(memo.get("told_at"))]
-    closed = {step.about for step in told if step.act is Act.DEACTIVATE}
-    undo = []
+    victim, undo = work.operation.source, []
     if any(step.act is Act.SECONDARY for step in told):
-        undo += [step for step in steps if step.act is Act.PRIMARY]
-    undo += [step for step in steps if step.act is Act.ACTIVATE and step.about in closed]
+        line = orders.drbdadm("primary", work.operation.resource)
+        undo.append(RecoveryStep(Act.PRIMARY, victim, line))
+    for step in told:
+        if step.act is Act.DEACTIVATE:
+            line = orders.activate(step.about, on=True)
+            undo.append(RecoveryStep(Act.ACTIVATE, victim, line, step.about))
     stopped = [RescuedGuest.from_record(guests[s.about]) for s in told if s.act is Act.STOP]
-    return undo + [start(guest, work.operation.source) for guest in stopped]
+    return undo + [start(guest, victim) for guest in stopped]
 
 
 def _turn(work: Work, note: Note, **changes: Any) -> None:

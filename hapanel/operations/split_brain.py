@@ -151,6 +151,7 @@ def _way(around: _Around, victim: str, survivor: str) -> Recovery:
         copies=copies.copies,
         groups=groups,
         active=active_of(report, groups),
+        is_dual=around.circumstances.dual_primary_configured,
     )
     refusal = refusal_of_victim(victim, around.parted, name, around.circumstances)
     more = no.THREE_SIDES(resource=name) if len(around.replication.sides) > 2 else None

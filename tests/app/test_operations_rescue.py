@@ -287,6 +287,18 @@ def test_a_restore_that_fails_is_said_with_its_copy_and_the_rest_goes_on(
     assert nodes.sent == WAY
 
 
+def test_a_side_that_does_not_even_connect_has_given_nothing_up(
+    ask: Ask, nodes: FakeNodes, pve: FakeCluster
+) -> None:
+    nodes.answers[DISCARD] = OrderAnswer(exit=10, said="Failure: unknown")
+    nodes.effects["drbdadm primary rs"] = parted_nodes().says
+    operation = recover(ask(), nodes, pve)
+    assert operation.state == State.FAILED
+    assert nodes.sent[-2:] == AS_BEFORE
+    assert (pve.statuses[101], pve.ha_states[101]) == ("running", "started")
+    assert ("restore", 101) not in pve.acts
+
+
 @pytest.mark.usefixtures("nas")
 def test_a_survivor_that_cannot_connect_does_not_keep_the_guest_from_coming_back(
     ask: Ask, nodes: FakeNodes, pve: FakeCluster

@@ -41,6 +41,14 @@ def test_a_primary_victim_is_let_go_of_discarded_synced_and_put_back_as_it_was()
     ]
 
 
+def test_a_victim_that_is_not_meant_to_be_primary_beside_the_other_stays_secondary() -> None:
+    groups = ("vg_drbd",)
+    steps = steps_of(
+        joined(*split()), "slave", "master", groups=groups, active=groups, is_dual=False
+    )
+    assert steps[-1].act is Act.SYNC
+
+
 def test_a_secondary_victim_that_still_tries_is_disconnected_first() -> None:
     nodes = (told("master", P, peer(ALONE)), told("slave", S, peer(CONNECTING)))
     assert acts(*nodes) == [
