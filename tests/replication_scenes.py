@@ -93,6 +93,8 @@ def _secondary(**more: object) -> NodeReplication:
     return told("slave", S, peer(role=P), **more)  # type: ignore[arg-type]
 
 
+# 8.4 tells nothing of a paused sync but what is out of sync.
+_UNTOLD: dict[str, object] = {"total": None, "percent": None, "paused": (Pause.USER,)}
 HEALTHY = (_primary(), _secondary())
 BOTH = (told("master", P, peer(role=P)), told("slave", P, peer(role=P)))
 _SPLIT = (
@@ -229,6 +231,14 @@ SCENES: tuple[Scene, ...] = (
             told("master", P, _working(R.PAUSED_SYNC_S, 9.4, paused=(Pause.PEER,), disk=BAD)),
             told("slave", S, _working(R.PAUSED_SYNC_T, 9.4, paused=(Pause.USER,), role=P),
                  disk=BAD),
+        ),
+    ),
+    Scene(
+        "sync-paused-length-untold",
+        Code.SYNC_PAUSED,
+        (
+            told("master", P, _working(R.PAUSED_SYNC_S, 9.4, disk=BAD, **_UNTOLD)),
+            told("slave", S, _working(R.PAUSED_SYNC_T, 9.4, role=P, **_UNTOLD), disk=BAD),
         ),
     ),
     Scene(

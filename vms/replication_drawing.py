@@ -239,10 +239,15 @@ def progress_of(link: Link) -> Progress | None:
     """How far a sync or verify on the link is, over all volumes, in the words of its target."""
     for end in sorted(link.ends, key=_is_target, reverse=True):
         moving = [one for one in end.peer.volumes if one.replication_state not in _CALM]
-        if moving and any(one.percent is not None or one.left is not None for one in moving):
+        if any(one.percent is not None or _runs(one) for one in moving):
             other = link.second if end.node == link.first else link.first
             return _sum(moving, end.node if _is_target(end) else other)
     return None
+
+
+def _runs(volume: PeerVolume) -> bool:
+    """Whether something moves of which only the length is not told; a paused one moves nothing."""
+    return volume.left is not None and volume.replication_state not in PAUSED
 
 
 def _is_target(end: End) -> bool:

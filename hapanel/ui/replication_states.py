@@ -41,6 +41,8 @@ _LINK_MEANING: dict[str, str | Promise] = {
     ReplicationState.WF_BITMAP_S: _("a sync begins"),
     ReplicationState.WF_BITMAP_T: _("a sync begins"),
     ReplicationState.WF_SYNC_UUID: _("a sync begins"),
+    ReplicationState.PAUSED_SYNC_S: _("the sync is paused"),
+    ReplicationState.PAUSED_SYNC_T: _("the sync is paused"),
     ReplicationState.AHEAD: _("writes faster than the link takes it"),
     ReplicationState.BEHIND: _("lags behind its peer"),
 }

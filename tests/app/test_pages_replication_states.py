@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -28,6 +29,7 @@ PART = {"HX-Request": "true", "HX-Target": "replication"}
 @pytest.fixture(autouse=True)
 def own_connection_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scene stays of now, however slow the machine is."""
+    monkeypatch.setattr(settings, "STALE_AFTER_SECONDS", 60)
     monkeypatch.setattr(replication_desk, "close_old_connections", lambda: None)
     monkeypatch.setattr(replication, "STALE_AFTER", timedelta(hours=1))
 
@@ -54,6 +56,8 @@ def faults(client: Client, language: str, first: Finding) -> list[str]:
         f"its remedy: {cure}": cure in verdict,
         f"its shape {look.state}": f'data-state="{look.state}"' in verdict.partition(">")[0],
         f"its word {look.word}": f"{look.word}</span></span>" in part,
+        "no bar that moves while it waits": first.code is not Code.SYNC_PAUSED
+        or "data-unknown" not in part,
         "no bare placeholder": "%(" not in part,
         "a danger in the drawing": look.state != "danger" or 'data-state="danger"' in drawing,
     }
