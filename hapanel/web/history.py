@@ -14,6 +14,7 @@ from hapanel.operations.words import timeline_text
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
 from hapanel.ui.paging import page_of
+from hapanel.ui.words import with_local_decimals
 from nodes.models import Cluster
 
 # Filters of the operations page: value of ?state= -> states.
@@ -84,7 +85,8 @@ def _go(request: HttpRequest, path: str) -> HttpResponse:
 
 
 def _told(operation: Operation) -> list[tuple[TimelineEntry, str]]:
-    return [(e, timeline_text(e.code, e.params)) for e in operation.timeline.all()]
+    lines = operation.timeline.all()
+    return [(e, with_local_decimals(timeline_text(e.code, e.params))) for e in lines]
 
 
 @requires(Permission.SEE_AUDIT)

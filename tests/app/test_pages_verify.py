@@ -42,7 +42,15 @@ def says(cluster: Cluster, nodes: FakeNodes, pair: tuple[object, ...]) -> None:
 def report(cluster: Cluster, differing: int) -> VerifyReport:
     now = timezone.now()
     operation = Operation.objects.create(
-        kind="drbd_action", cluster=cluster, state=State.SUCCEEDED, actor="oda", via="page"
+        kind="drbd_action",
+        cluster=cluster,
+        subject="verify rs",
+        resource="rs",
+        source="slave",
+        params={"action": "verify"},
+        state=State.SUCCEEDED,
+        actor="oda",
+        via="page",
     )
     return VerifyReport.objects.create(
         operation=operation,
@@ -167,3 +175,14 @@ def test_it_is_said_in_indonesian_and_in_the_readers_own_zone(as_oda: Client, od
     assert "Setiap minggu pada hari Minggu pukul 03.00 (UTC)" in shown
     assert "10.00.00" in shown
     assert "Asia/Jakarta" in shown
+
+
+def test_an_operations_timeline_has_the_readers_decimal_sign(
+    as_oda: Client, oda: User, clusterubd: Cluster
+) -> None:
+    operation = report(clusterubd, 8192).operation
+    found = {"bytes": 8192, "size": "8.0 KiB"}
+    operation.timeline.create(code="drbd_verify_found", params=found)
+    User.objects.filter(pk=oda.pk).update(language="id")
+    shown = as_oda.get(operation.get_absolute_url()).content.decode()
+    assert "8,0 KiB (8192 byte)" in shown
