@@ -15,7 +15,7 @@ from hapanel.drbd.rescue_refusals import (
 )
 from hapanel.kernel.refusal import Refusal
 from hapanel.operations.live_facts import look, may_be_told
-from hapanel.operations.privileges import lacks
+from hapanel.operations.privileges import Rights, lacks
 from hapanel.operations.work import Work
 from hapanel.ports.cluster import GuestConfig, GuestState
 from hapanel.ports.cluster_gateway import ClusterGateway
@@ -38,8 +38,9 @@ def check_rescue(
     gateway = work.doors.to_cluster(work.cluster)
     seen = {guest.vmid: guest for guest in look(gateway, with_ha=False).resources.guests}
     asked = {service.sid: service.state for service in may_be_told(gateway.ha_services) or ()}
-    guests, refusals, not_whole = [], [*_rights(gateway, rescue)], []
-    on_it = _storages_on(gateway, groups)
+    rights = gateway.permissions()
+    guests, refusals, not_whole = [], [*_rights(rights, rescue)], []
+    on_it, has_network = _storages_on(gateway, groups), False
     for guest in rescue.guests:
         now = seen.get(guest.vmid)
         if now is None or now.node != victim or now.type is not guest.type:
@@ -47,12 +48,15 @@ def check_rescue(
             continue
         config = gateway.guest_config(victim, guest.type, guest.vmid)
         refusals += _hindrances(guest, now, config, work.operation.resource, on_it)
+        has_network = has_network or bool(config.macs)
         if rescue.goes_over(guest):
             refusals += _kept_away(gateway, guest, victim, survivor)
         if config.has_snapshots or any(disk.is_unused for disk in config.disks):
             not_whole.append(str(guest))
         requested = asked.get(guest.sid, guest.requested) if guest.requested else ""
         guests.append(replace(guest, running=now_of(now).running, requested=requested))
+    if has_network and not _may_use_networks(rights):
+        refusals.append(RESCUE_LACKS_RIGHT(privilege="SDN.Use", path="/sdn/zones"))
     return Checked(replace(rescue, guests=tuple(guests)), tuple(refusals), tuple(not_whole))
 
 
@@ -94,9 +98,15 @@ def _kept_away(
         yield KEPT_FROM_SURVIVOR(guest=str(guest), node=survivor, reasons="; ".join(reasons))
 
 
-def _rights(gateway: ClusterGateway, rescue: Rescue) -> Iterator[Refusal]:
+def _may_use_networks(rights: Rights) -> bool:
+    """Whether the token may use any network, which a restore asks for each bridge of the guest.
+    In which zone a bridge lies is not told to us, so only a token without any is sure to fail."""
+    of_networks = (kept for path, kept in rights.items() if path == "/" or path.startswith("/sdn"))
+    return any("SDN.Use" in kept for kept in of_networks)
+
+
+def _rights(rights: Rights, rescue: Rescue) -> Iterator[Refusal]:
     """What the token needs for this way alone: each privilege that it lacks once."""
-    rights = gateway.permissions()
     told = set()
     for privilege, path in _needs(rescue):
         if lacks(rights, privilege, path) and privilege not in told:

@@ -338,6 +338,10 @@ def no_rights(pve: FakeCluster) -> None:
     pve.rights = {"/": {name: True for name in RIGHTS if name != "VM.Backup"}}
 
 
+def no_network(pve: FakeCluster) -> None:
+    pve.configs[101] = GuestConfig(disks=(), macs=("BC:24:11:00:00:01",))
+
+
 def locked(pve: FakeCluster) -> None:
     pve.locks[101] = "snapshot"
 
@@ -351,6 +355,7 @@ def moved(pve: FakeCluster) -> None:
     [
         (no_backup, "rescue-disk-not-in-backup"),
         (no_rights, "rescue-lacks-privilege"),
+        (no_network, "rescue-lacks-privilege"),
         (locked, "rescue-guest-locked"),
         (moved, "rescue-guest-moved"),
     ],
