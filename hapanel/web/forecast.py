@@ -17,7 +17,7 @@ from hapanel.kernel.refusal import Refused
 from hapanel.operations.forecasts import foretell, picture_of
 from hapanel.ui.fragment import fragment
 from hapanel.ui.guard import requires
-from hapanel.web.forecast_chart import Chart, chart_of
+from hapanel.web.forecast_chart import NARROW, WIDE, Chart, chart_of
 from hapanel.web.forecast_matrix import (
     FEWEST_TOGETHER,
     Column,
@@ -53,7 +53,7 @@ class Story:
 
     column: Column
     guest: GuestForecast
-    chart: Chart
+    charts: tuple[Chart, Chart]  # for a desk and for a phone
     moments: list[Moment]
     unknowns: list[str]
     passed: list[str]
@@ -146,7 +146,7 @@ def story_of(column: Column, guest: GuestForecast) -> Story:
     return Story(
         column,
         guest,
-        chart_of(told, guest),
+        (chart_of(told, guest, WIDE), chart_of(told, guest, NARROW)),
         moments,
         [each.sentence(gettext) for each in guest.unknowns] if guest.reasons else [],
         [each.sentence(gettext) for each in guest.passed],

@@ -10,9 +10,28 @@ from django.utils.translation import gettext
 
 from hapanel.ha.forecast.outcome import Forecast, GuestForecast, Outcome, Stage
 
-LEFT, RIGHT, TOP, STEP, BAR = 150.0, 976.0, 32.0, 30.0, 19.0
 _LETTER = 6.2
-_TICKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The paper that is drawn on, in the chart's own units: how wide, where bars begin and end, how
+    far lanes lie apart, how many lines of time there are at most, and where a label stands."""
+
+    width: float
+    left: float
+    right: float
+    step: float
+    ticks: int
+    label_x: float
+    label_dy: float
+    label_anchor: str
+
+
+TOP, BAR = 32.0, 19.0
+# Labels stand before their bars, or above them where a phone leaves no room beside.
+WIDE = Sheet(1000, 150, 976, 30, 6, 138, 13.5, "end")
+NARROW = Sheet(340, 18, 317, 46, 4, 18, -6, "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,7 @@ class Lane:
 
     label: str
     y: float
+    label_y: float
     bars: list[Bar]
 
     @property
@@ -42,6 +62,7 @@ class Lane:
 class Chart:
     """What the template draws. ticks: x and its label."""
 
+    sheet: Sheet
     lanes: list[Lane]
     ticks: list[tuple[float, str]]
     bottom: float
@@ -58,37 +79,39 @@ class Chart:
 Stretches = list[tuple[float, float, str, str]]
 
 
-def chart_of(told: Forecast, guest: GuestForecast) -> Chart:
+def chart_of(told: Forecast, guest: GuestForecast, sheet: Sheet) -> Chart:
     """The lanes of the dead nodes, of survivors that reset, of the HA manager and of the guest."""
-    length, tick = _scale(told, guest)
+    length, tick = _scale(told, guest, sheet.ticks)
+    top = TOP - min(0.0, sheet.label_dy) * 2
     lanes = [
-        Lane(label, TOP + n * STEP, [_bar(*each, length) for each in stretches])
+        Lane(label, y, y + sheet.label_dy, [_bar(*each, length, sheet) for each in stretches])
         for n, (label, stretches) in enumerate(_lanes(told, guest, length))
+        for y in [top + n * sheet.step]
     ]
     ticks = [
-        (round(_x(i * tick, length), 1), gettext("%(seconds)g s") % {"seconds": i * tick})
+        (round(_x(i * tick, length, sheet), 1), gettext("%(seconds)g s") % {"seconds": i * tick})
         for i in range(int(length / tick) + 1)
     ]
-    return Chart(lanes, ticks, TOP + len(lanes) * STEP)
+    return Chart(sheet, lanes, ticks, top + (len(lanes) - 1) * sheet.step + WIDE.step)
 
 
-def _scale(told: Forecast, guest: GuestForecast) -> tuple[float, float]:
+def _scale(told: Forecast, guest: GuestForecast, ticks: int) -> tuple[float, float]:
     """How many seconds are shown, and how many lie between two lines."""
     ends = [beat.at for beat in told.beats] + [each.most for each in told.resets.values()]
     if guest.seconds is not None:
         ends.append(guest.seconds.most)
     longest = max(10.0, 1.15 * max(ends, default=60.0))
     steps = (2, 5, 10, 15, 30, 60, 120)
-    tick = next((step for step in steps if longest / step <= _TICKS), 300)
+    tick = next((step for step in steps if longest / step <= ticks), 300)
     return ceil(longest / tick) * float(tick), float(tick)
 
 
-def _x(at: float, length: float) -> float:
-    return LEFT + (RIGHT - LEFT) * at / length
+def _x(at: float, length: float, sheet: Sheet) -> float:
+    return sheet.left + (sheet.right - sheet.left) * at / length
 
 
-def _bar(begin: float, end: float, look: str, text: str, length: float) -> Bar:
-    x, right = _x(begin, length), _x(end, length)
+def _bar(begin: float, end: float, look: str, text: str, length: float, sheet: Sheet) -> Bar:
+    x, right = _x(begin, length, sheet), _x(end, length, sheet)
     width = max(2.0, right - x - 1.5)
     return Bar(round(x, 1), round(width, 1), look, text if len(text) * _LETTER < width - 8 else "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -179,3 +180,12 @@ def test_the_overview_counts_the_guests_that_the_forecast_loses(
     assert {guest.vmid for guest in told.guests} == lost == {100, 101}
     overview = as_ada.get("/clusters/clusterubd/").content.decode()
     assert "If master dies, slave has no quorum either" in overview
+
+
+def test_the_story_is_drawn_for_a_desk_and_for_a_phone(as_ada: Client, cured: Cluster) -> None:
+    text = part(as_ada, "?fail=master&guest=100")
+    assert 'viewBox="0 0 1000 ' in text
+    narrow = text[text.index('viewBox="0 0 340 ') :].partition("</svg>")[0]
+    bars = re.findall(r'<rect class="chart-\w+" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', narrow)
+    assert bars
+    assert all(float(x) + float(width) <= 340 for x, width in bars), "nothing to scroll for"
