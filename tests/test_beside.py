@@ -22,3 +22,9 @@ def test_the_journeys_through_kills_and_frozen_nodes_pass(beside: Beside) -> Non
     """kill -9 of the worker, every API frozen, a cable cut: the journeys that mostly wait."""
     status, printed = beside.end("kills")
     assert status == 0, printed
+
+
+def test_the_contract_tests_pass(beside: Beside) -> None:
+    """The gateways against real answers, the lab against recordings and other people's clients."""
+    status, printed = beside.end("contract")
+    assert status == 0, printed

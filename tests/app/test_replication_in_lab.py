@@ -146,6 +146,8 @@ def test_guests_on_both_sides_are_copied_stopped_and_brought_back(
     assert operation.memo["guests"]["101"]["volid"] == copy.volid
     asked = {one.sid: one.state for one in gateway.ha_services()}
     assert asked["ct:101"] == "started"
+    gateway.migrate("slave", GuestType.LXC, 101, MigrateOptions(target="master", restart=True))
+    see_guest(reached, 101, "master")  # the lab is shared
 
 
 def through_the_api(cluster: Cluster, lab: LabProcess) -> None:
