@@ -2,8 +2,8 @@
 
 One core cannot do it all in time, and much of it waits for clusters that come to rest. So three
 lanes go side by side, each about as long as the others: the session itself (pure and app tests);
-the journeys, then the app tests once more on the production database; the journeys that kill, then
-the contract tests. tests/test_beside.py waits for the ends. A session that names a part of the
+the journeys, then the contract tests; the journeys that kill, then the app tests once more on the
+production database. tests/test_beside.py waits for the ends. A session that names a part of the
 tests (a path, -k, -m) runs just that, in one process.
 """
 
@@ -50,9 +50,12 @@ class Part:
 LANES = (
     (
         Part("journeys", ("tests/journeys", *(f"--ignore={path}" for path in KILLS))),
+        Part("contract", ("tests/contract",)),
+    ),
+    (
+        Part("kills", KILLS),
         Part("postgresql", ("-p", "tests.postgres", "-x", "tests/app", ADDING)),
     ),
-    (Part("kills", KILLS), Part("contract", ("tests/contract",))),
 )
 
 
