@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +13,15 @@ from hapanel.lab.drbd.spec import Version
 from tests.contract.drbd.answers import COMPARED, alike, is_moving
 from tests.contract.drbd.stage import Stage, pair_9, pair_84
 from tests.contract.drbd.states import DECLINED, STORIES_9, STORIES_84, stage_for
+from tests.machine import FACTS
 
-FACTS = Path("/work/shared/facts/drbd")
+DRBD = FACTS / "drbd"
 FOLDERS = {Version.V84: "drbd84", Version.V9: "drbd9"}
 
 
 def agreement(version: Version, state: str) -> tuple[Counter[str], list[str]]:
     """How many answers of a state were compared and agree, and those that differ."""
-    recordings = json.loads((FACTS / FOLDERS[version] / f"{state}.json").read_text())["recordings"]
+    recordings = json.loads((DRBD / FOLDERS[version] / f"{state}.json").read_text())["recordings"]
     stage = stage_for(version, state)
     counted: Counter[str] = Counter()
     differing = []
@@ -66,7 +66,7 @@ def test_what_real_kernels_declined_is_declined_in_the_same_words() -> None:
         pytest.skip("0 refusals compared: no recordings here")
     differing = []
     for version, state, name, story in DECLINED:
-        recordings = json.loads((FACTS / FOLDERS[version] / f"{state}.json").read_text())
+        recordings = json.loads((DRBD / FOLDERS[version] / f"{state}.json").read_text())
         real = next(r for r in recordings["recordings"] if r["name"] == name)
         stage = Stage(version, [pair_84() if version is Version.V84 else pair_9()])
         story(stage)
