@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from django.db.models import Q
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hapanel.drbd.circumstances import Circumstances
 from hapanel.drbd.rescue import BackupStorage, Rescue, RescuedGuest, rescue_of
@@ -69,10 +68,32 @@ def rescued_guests(
     on_it = dict(Storage.objects.filter(cluster=cluster).values_list("storage", "vg"))
     of_resource = frozenset(name for name, group in on_it.items() if group and group in groups)
     found = rows.order_by("vmid").prefetch_related("disks")
-    return tuple(_rescued(guest, shared, of_resource) for guest in found)
+    wishes = _wishes(cluster)
+    return tuple(_rescued(guest, shared, of_resource, wishes) for guest in found)
 
 
-def _rescued(guest: Guest, shared: frozenset[str], of_resource: frozenset[str]) -> RescuedGuest:
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the HA manager is asked for: the state of each resource, and those (sids) about whose
+    place rules or groups have a say."""
+
+    states: Mapping[str, str]
+    placed: frozenset[str]
+
+
+def _wishes(cluster: Cluster) -> _Wishes:
+    told = list(
+        HaResource.objects.filter(cluster=cluster).values_list("sid", "request_state", "group")
+    )
+    rules = HaRule.objects.filter(cluster=cluster, disabled=False)
+    placed = {sid for rule in rules for sid in rule.resources}
+    placed |= {sid for sid, _state, group in told if group}
+    return _Wishes({sid: state for sid, state, _group in told}, frozenset(placed))
+
+
+def _rescued(
+    guest: Guest, shared: frozenset[str], of_resource: frozenset[str], wishes: _Wishes
+) -> RescuedGuest:
     disks = list(guest.disks.all())
     copied = [disk for disk in disks if not disk.is_cdrom and not disk.is_unused]
     sizes = [disk.size for disk in copied]
@@ -85,31 +106,20 @@ def _rescued(guest: Guest, shared: frozenset[str], of_resource: frozenset[str]) 
         name=guest.name,
         type=guest.guest_type,
         running=guest.is_running,
-        requested=_requested(guest),
+        requested=_requested(guest, wishes),
         size=sum(known) if known and len(known) == len(sizes) else None,
         lock=guest.lock,
         is_bound=is_bound or bool(guest.passthrough),
-        is_drawn=_is_drawn(guest),
+        is_drawn=guest.is_under_ha and guest.sid in wishes.placed,
         restore_to=next(iter([*roots, *lies_on]), ""),
     )
 
 
-def _requested(guest: Guest) -> str:
+def _requested(guest: Guest, wishes: _Wishes) -> str:
     """What is asked of the HA manager; blank when it leaves the guest alone."""
     if not guest.is_under_ha:
         return ""
-    asked = HaResource.objects.filter(cluster=guest.cluster_id, sid=guest.sid)
-    told = asked.values_list("request_state", flat=True).first()
-    return told or ("started" if guest.is_running else "stopped")
-
-
-def _is_drawn(guest: Guest) -> bool:
-    """Whether HA has wishes of its own about where the guest runs."""
-    if not guest.is_under_ha:
-        return False
-    rules = HaRule.objects.filter(cluster=guest.cluster_id, disabled=False)
-    in_group = HaResource.objects.filter(~Q(group=""), cluster=guest.cluster_id, sid=guest.sid)
-    return any(guest.sid in rule.resources for rule in rules) or in_group.exists()
+    return wishes.states.get(guest.sid) or ("started" if guest.is_running else "stopped")
 
 
 def _storages(
